@@ -26,7 +26,7 @@ void tb_log(enum tb_log_level level, const char *format, ...) TB_PRINTF(2, 3);
 #define tb_log_info(...) tb_log(TB_LOG_INFO, __VA_ARGS__)
 #define tb_log_debug(...) tb_log(TB_LOG_DEBUG, __VA_ARGS__)
 
-#define TB_MASK_TEXT 24
+#define TB_MASK_TEXT 40
 
 /*
  * What may be said of a code or a name in a log: its length and nothing else, as "[13 characters]".
