@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a code means (coupon, gift card, customer, article), decided on the spot from its form and
+ * the configuration; which till gets it; and the lookup that is started before the till asks.
+ */
+#pragma once
+
+#include "bridge/bridge.h"
+#include "hw/scan.h"
+
+enum tb_code_kind {
+	TB_CODE_UNKNOWN,
+	TB_CODE_COUPON,
+	TB_CODE_GIFT_CARD,
+	TB_CODE_CUSTOMER,
+	TB_CODE_ARTICLE
+};
+
+const char *tb_code_kind_word(enum tb_code_kind kind);
+
+int tb_counter_new(struct tb_bridge *bridge, struct tb_counter **ret);
+void tb_counter_free(struct tb_counter *counter);
+
+/* ret_reason: NULL, or "ambiguous" when two configured ranges match. */
+enum tb_code_kind tb_counter_classify(
+	const struct tb_counter *counter, const struct tb_scan *scan, const char **ret_reason);
+
+/* A bare number that is a payment card's and lies in no configured range: refused at every door. */
+bool tb_counter_is_payment_card(const struct tb_counter *counter, const char *code);
+
+/* A code was read on a device, or keyed by hand (device NULL): emits `scan`, starts the lookup.
+ * Returns the seq of the scan event, 0 when it was refused as a payment card. */
+uint64_t tb_counter_scan(
+	struct tb_counter *counter, const char *device, const struct tb_scan *scan);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A device's life as the till sees it: found, opening, ready, lost, refused; its name; who has
+ * claimed it. Drivers do the talking; what a code means is counter.h's, printing is printing.h's.
+ */
+#pragma once
+
+#include "bridge/bridge.h"
+#include "base/jsonw.h"
+#include "hw/driver.h"
+
+int tb_devices_new(struct tb_bridge *bridge, struct tb_devices **ret);
+void tb_devices_free(struct tb_devices *devices);
+
+/* Writes the items of device.list's `devices` array (without the brackets). */
+void tb_devices_write(struct tb_devices *devices, struct tb_jsonw *w);
+
+/*
+ * The printer a job goes to: by name, or with NULL the only one or the one marked default. Also one
+ * that is configured and away. NULL when there is none. ret_driver and ret_config serve
+ * printer->check().
+ */
+const char *tb_devices_printer(struct tb_devices *devices, const char *name,
+	const struct tb_driver **ret_driver, const struct tb_device_config **ret_config);
+
+/* The audience that has claimed the device, NULL when nobody has; ret_client its connection. */
+const char *tb_devices_claimant(
+	struct tb_devices *devices, const char *device, uint64_t *ret_client);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * state.db, what the bridge itself must not lose: print jobs, keys of print and drawer calls, the
+ * tail of events, later the outbox and the cache. SQLite in WAL mode with synchronous=FULL. What is
+ * written in one turn of the loop is one transaction and one fsync. The tables of a part are made
+ * and read by that part; this file knows none of them but the version.
+ */
+#pragma once
+
+#include <sqlite3.h>
+#include "bridge/bridge.h"
+
+/* Opens or makes state.db in the state directory. A damaged or newer file is left as it is:
+ * negative errno, and ret_why is a sentence saying what to do (to free). */
+int tb_state_new(
+	struct tb_bridge *bridge, const char *state_dir, struct tb_state **ret, char **ret_why);
+/* Commits what is open, then closes. */
+void tb_state_free(struct tb_state *state);
+
+sqlite3 *tb_state_db(struct tb_state *state);
+
+/*
+ * To be called before each write: joins the turn's transaction, or begins it and sees to its commit
+ * at the end of the turn. 0 or negative errno (-ENOSPC, -EIO, -EROFS …), then nothing was begun.
+ */
+int tb_state_begin(struct tb_state *state);
+
+/*
+ * Calls fn once when the turn's transaction is on disk (error 0), or when it is lost (negative
+ * errno): then nothing of it is there, and whoever waited refuses its call. Without an open
+ * transaction fn is called at once with 0.
+ */
+typedef void (*tb_state_fn)(int error, void *userdata);
+int tb_state_after_commit(struct tb_state *state, tb_state_fn fn, void *userdata);
+
+/* Negative errno for a result code of SQLite. */
+int tb_sqlite_errno(int rc);
