@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The contract of a wire: a stream of bytes that is opened, read, written in parts, and may hang up
+ * at any time. One file a kind of wire fills it in (tcp.c, tty.c); drivers use the functions at the
+ * end and do not know which one it is. Nothing here blocks, opens again by itself or understands a
+ * byte.
+ */
+#pragma once
+
+#include <sys/types.h>
+#include "base/loop.h"
+
+struct tb_stream;
+
+enum tb_flow {
+	TB_FLOW_NONE,
+	TB_FLOW_RTS, /* RTS/CTS */
+	TB_FLOW_XON, /* XON/XOFF: not for pictures, their bytes hold both signs */
+	TB_FLOW_DSR, /* DTR/DSR, as receipt printers leave the factory */
+};
+
+/* What a serial line needs; other wires ignore it. */
+struct tb_stream_settings {
+	uint32_t speed;   /* baud; 0: 9600 */
+	const char *mode; /* "8N1", "7E1"; NULL: 8N1 */
+	enum tb_flow flow;
+};
+
+/*
+ * What the user of a stream is told, each from the loop and never from within a call of its own.
+ * The stream may be closed from any of them; after `lost` it must be, and nothing else is told.
+ */
+struct tb_stream_handler {
+	/* Bytes can go both ways from now on. Once, before any of the others but `lost`. */
+	void (*opened)(void *userdata);
+	/* tb_stream_read() has something to give; told again as long as it has. */
+	void (*readable)(void *userdata);
+	/* The wire takes bytes again; only told while tb_stream_want_write() is on. */
+	void (*writable)(void *userdata);
+	/*
+	 * The peer hung up, the device was pulled, or it never opened. What came before is read
+	 * first: the wire tells `readable` as long as there is something, and then this. error is a
+	 * negative errno, why a sentence that names the culprit; borrowed until the call returns.
+	 */
+	void (*lost)(int error, const char *why, void *userdata);
+};
+
+struct tb_stream_ops {
+	/* Bytes read (> 0); -EAGAIN: nothing now; another negative errno: gone, `lost` follows by
+	 * the loop. Never 0: the end of the stream is -EPIPE. */
+	ssize_t (*read)(struct tb_stream *stream, void *data, size_t size);
+	/*
+	 * Bytes taken (> 0, fewer than len as the wire likes): they are the wire's from now on and
+	 * may have reached the device. -EAGAIN: none now; another negative errno: gone, none of
+	 * these was taken.
+	 */
+	ssize_t (*write)(struct tb_stream *stream, const void *data, size_t len);
+	/* Whether `writable` is told. Off at first. */
+	void (*want_write)(struct tb_stream *stream, bool on);
+	/* Bytes taken that this machine still holds (the kernel's queue), or -ENOTSUP. They may be
+	 * printed yet or may be lost. */
+	ssize_t (*pending)(struct tb_stream *stream);
+	/* Drops what is pending, gives the device back, frees. Takes effect at once. */
+	void (*close)(struct tb_stream *stream);
+};
+
+/* The first member of every kind of stream. */
+struct tb_stream {
+	const struct tb_stream_ops *ops;
+};
+
+/*
+ * Starts to open `address` without its prefix ("HOST:PORT", "/dev/ttyUSB0"). 0 and a stream whose
+ * handler will be told `opened` or `lost`; or a negative errno with a sentence in ret_why (to
+ * free), as tb_driver.open promises it: -EACCES, -ENOENT, -ENODEV, -EBUSY, -EINVAL. settings and
+ * handler are copied; their strings are not needed after the call.
+ */
+typedef int (*tb_stream_open_fn)(struct tb_loop *loop, const char *address,
+	const struct tb_stream_settings *settings, const struct tb_stream_handler *handler,
+	void *userdata, struct tb_stream **ret, char **ret_why);
+
+/* Each in the file of its name. */
+int tb_tcp_open(struct tb_loop *loop, const char *address,
+	const struct tb_stream_settings *settings, const struct tb_stream_handler *handler,
+	void *userdata, struct tb_stream **ret, char **ret_why);
+int tb_tty_open(struct tb_loop *loop, const char *address,
+	const struct tb_stream_settings *settings, const struct tb_stream_handler *handler,
+	void *userdata, struct tb_stream **ret, char **ret_why);
+
+/*
+ * Opens an address with its prefix ("tcp:HOST:PORT", "tty:PATH", "pty:PATH"), by the table in
+ * transport.c; -EINVAL with ret_why for a prefix that no stream has.
+ */
+int tb_stream_open(struct tb_loop *loop, const char *address,
+	const struct tb_stream_settings *settings, const struct tb_stream_handler *handler,
+	void *userdata, struct tb_stream **ret, char **ret_why);
+
+static inline ssize_t
+tb_stream_read(struct tb_stream *stream, void *data, size_t size)
+{
+	return stream->ops->read(stream, data, size);
+}
+
+static inline ssize_t
+tb_stream_write(struct tb_stream *stream, const void *data, size_t len)
+{
+	return stream->ops->write(stream, data, len);
+}
+
+static inline void
+tb_stream_want_write(struct tb_stream *stream, bool on)
+{
+	stream->ops->want_write(stream, on);
+}
+
+static inline ssize_t
+tb_stream_pending(struct tb_stream *stream)
+{
+	return stream->ops->pending ? stream->ops->pending(stream) : -ENOTSUP;
+}
+
+/* Closes and forgets; a pointer to NULL is nothing. */
+static inline void
+tb_stream_closep(struct tb_stream **stream)
+{
+	if (*stream)
+		(*stream)->ops->close(*stream);
+	*stream = NULL;
+}
