@@ -33,5 +33,18 @@ int tb_state_begin(struct tb_state *state);
 typedef void (*tb_state_fn)(int error, void *userdata);
 int tb_state_after_commit(struct tb_state *state, tb_state_fn fn, void *userdata);
 
-/* Negative errno for a result code of SQLite. */
+/*
+ * A write failed half way, and what the turn has written so far is no whole any more: everything of
+ * the turn is given up, whoever waits is told error, and tb_state_begin() refuses with it until the
+ * turn's end.
+ */
+void tb_state_doom(struct tb_state *state, int error);
+
+/*
+ * Commits at once what is open and calls who waits. For a part that is about to be freed and still
+ * waits for something. The result is what the waiters were told.
+ */
+int tb_state_flush(struct tb_state *state);
+
+/* Negative errno for a result code of SQLite; 0 for SQLITE_OK, SQLITE_ROW and SQLITE_DONE. */
 int tb_sqlite_errno(int rc);
