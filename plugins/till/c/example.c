@@ -21,9 +21,9 @@ sell(struct tillbridge *till, const char *customer)
 	strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", gmtime(&t));
 	snprintf(params, sizeof(params),
 		"{\"sale\":\"EX-%lld\",\"occurred_at\":\"%s\",\"customer\":\"%s\",\"lines\":[{"
-	        "\"no\":1,"
+		"\"no\":1,"
 		"\"article\":{\"code\":\"ESP\",\"label\":\"Espresso\"},\"quantity\":1000,\"unit_"
-	        "price\":150,"
+		"price\":150,"
 		"\"total\":150}],\"total\":150,\"tenders\":[{\"kind\":\"cash\",\"amount\":150}]}",
 		(long long)t, now, customer);
 	r = tillbridge_call(till, "passage.post", params, 3000, &answer);

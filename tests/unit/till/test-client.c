@@ -144,7 +144,7 @@ no_place_left(void **state)
 
 	finish(&bridge, start(&bridge,
 				(struct step[]){{.send = "{\"jsonrpc\":\"2.0\",\"id\":null,"
-	                                                 "\"error\":{\"code\":-32000}}\n"},
+							 "\"error\":{\"code\":-32000}}\n"},
 					{0}},
 				-EBUSY));
 }
@@ -157,7 +157,7 @@ result_in_pieces(void **state)
 		(struct step[]){{.send = HELLO},
 			{.wait = "\"method\":\"customer.lookup\",\"params\":{\"code\": \"A\"}",
 				.send = ANSWER(1, "{\"customer\":{\"first_name\":"
-	                                          "\"\\u00c9l\xC3\xA9onore\"}}"),
+						  "\"\\u00c9l\xC3\xA9onore\"}}"),
 				.bytewise = true},
 			{0}},
 		0);
@@ -181,7 +181,7 @@ refusal(void **state)
 		(struct step[]){{.send = HELLO},
 			{.wait = "coupon.check",
 				.send = "{\"error\":{\"code\":-32000,\"data\":{\"code\":\"coupon_"
-	                                "used\",\"retryable\":false}},"
+					"used\",\"retryable\":false}},"
 					"\"id\":1,\"jsonrpc\":\"2.0\"}\n"},
 			{0}},
 		0);
@@ -234,7 +234,7 @@ notices_between(void **state)
 			{.wait = "x",
 				.send = "{\"method\":\"scan\",\"params\":{\"seq\":1}}\n" ANSWER(
 					1, "{}") "{\"method\":\"scan\",\"params\":{\"seq\":2}}\n{"
-	                                         "\"method\":\"bye\"}\n"},
+						 "\"method\":\"bye\"}\n"},
 			{0}},
 		0);
 	char *result, *method, *params;
