@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * HID POS scanners. The descriptor says where the fields lie; where it cannot be read, three
+ * layouts that are found in the field serve: A (Honeywell, Access-IS: AIM identifier at 2, data at
+ * 5), B (Newland, Unitech, IDTech: data at 2, no identifier) and C (as A, one byte later), each in
+ * reports of 64 bytes with the bit "continued" in the last one.
+ */
+
+#include "hw/codec/hid-pos.h"
+
+#include <string.h>
+#include "hw/codec/hid-descriptor.h"
+
+#define USAGE_SCANNER UINT32_C(0x008c0002)
+#define USAGE_BYTE_COUNT UINT32_C(0x0001003b)
+#define USAGE_AIM_1 UINT32_C(0x008c00fb)
+#define USAGE_DATA UINT32_C(0x008c00fe)
+#define USAGE_CONTINUED UINT32_C(0x008c00ff)
+
+#define KNOWN_LEN 64
+#define KNOWN_LAYOUT(aim, data) \
+	{ \
+		.report_len = KNOWN_LEN, .count_at = 1, .aim_at = aim, .data_at = data, \
+		.data_len = 56, .continued_at = 63, .continued_mask = 1 \
+	}
+
+static const struct tb_hid_pos_layout layout_a = KNOWN_LAYOUT(2, 5);
+static const struct tb_hid_pos_layout layout_b = KNOWN_LAYOUT(TB_HID_POS_NONE, 2);
+static const struct tb_hid_pos_layout layout_c = KNOWN_LAYOUT(3, 6);
+
+struct reading {
+	struct tb_hid_pos_layout layout;
+	bool scanner, has_count, has_data, has_continued, torn;
+	unsigned aim_found;
+	size_t bits; /* of the report that holds the data */
+};
+
+static int
+see_application(uint32_t usage, void *userdata)
+{
+	struct reading *reading = userdata;
+
+	reading->scanner |= usage == USAGE_SCANNER;
+	return 0;
+}
+
+static void
+see_data(struct reading *r, const struct tb_hid_field *f)
+{
+	if (r->has_data)
+		return;
+	r->has_data = true;
+	r->torn |= f->bit % 8 != 0 || f->bits != 8;
+	r->layout.data_at = f->bit / 8;
+	r->layout.data_len = f->count;
+	r->layout.numbered = f->report_id != 0;
+	r->layout.report_id = f->report_id;
+}
+
+static int
+see_field(const struct tb_hid_field *f, void *userdata)
+{
+	struct reading *r = userdata;
+
+	if (f->application != USAGE_SCANNER)
+		return 0;
+	/* Fields of other reports of the scanner (status, scanned raw) do not matter. */
+	if (r->has_data && f->report_id != r->layout.report_id)
+		return 0;
+	r->bits = TB_MAX(r->bits, f->bit + f->bits * f->count);
+	if (f->constant)
+		return 0;
+	switch (f->usage) {
+	case USAGE_BYTE_COUNT:
+		r->has_count = true;
+		r->torn |= f->bit % 8 != 0 || f->bits != 8;
+		r->layout.count_at = f->bit / 8;
+		break;
+	case USAGE_AIM_1:
+	case USAGE_AIM_1 + 1:
+	case USAGE_AIM_1 + 2:
+		if (f->usage == USAGE_AIM_1)
+			r->layout.aim_at = f->bit / 8;
+		r->torn |= f->bit % 8 != 0 || f->bits != 8 ||
+		           f->bit / 8 != r->layout.aim_at + (f->usage - USAGE_AIM_1);
+		r->aim_found |= 1u << (f->usage - USAGE_AIM_1);
+		break;
+	case USAGE_DATA:
+		see_data(r, f);
+		break;
+	case USAGE_CONTINUED:
+		r->has_continued = true;
+		r->layout.continued_at = f->bit / 8;
+		r->layout.continued_mask = (uint8_t)(1u << (f->bit % 8));
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+static bool
+overlaps(size_t a, size_t a_len, size_t b, size_t b_len)
+{
+	return a != TB_HID_POS_NONE && b != TB_HID_POS_NONE && a < b + b_len && b < a + a_len;
+}
+
+int
+tb_hid_pos_parse(const uint8_t *descriptor, size_t len, struct tb_hid_pos_layout *ret)
+{
+	struct reading r = {
+		.layout = {.aim_at = TB_HID_POS_NONE,
+			.continued_at = TB_HID_POS_NONE,
+			.count_at = TB_HID_POS_NONE},
+	};
+	struct tb_hid_pos_layout *l = &r.layout;
+	int error = tb_hid_walk(descriptor, len, see_application, see_field, &r);
+
+	if (!r.scanner)
+		return -ENOENT;
+	if (error < 0 || r.torn || !r.has_count || !r.has_data || l->data_len == 0 ||
+		(r.aim_found != 0 && r.aim_found != 7))
+		return -EBADMSG;
+	l->report_len = (r.bits + 7) / 8;
+	if (l->report_len > TB_HID_POS_REPORT_MAX || l->count_at >= l->report_len ||
+		overlaps(l->count_at, 1, l->data_at, l->data_len) ||
+		overlaps(l->aim_at, 3, l->data_at, l->data_len) ||
+		overlaps(l->continued_at, 1, l->data_at, l->data_len))
+		return -EBADMSG;
+	*ret = *l;
+	return 0;
+}
+
+void
+tb_hid_pos_init(struct tb_hid_pos *pos, const struct tb_hid_pos_layout *layout)
+{
+	memset(pos, 0, sizeof(*pos));
+	if (layout) {
+		pos->declared = *layout;
+		pos->has_declared = true;
+	}
+}
+
+/* The layout of a code's first report. A report longer than the descriptor declared shows that it
+ * lied. */
+static const struct tb_hid_pos_layout *
+choose(const struct tb_hid_pos *pos, const uint8_t *report, size_t len)
+{
+	if (pos->has_declared && len <= pos->declared.report_len)
+		return &pos->declared;
+	if (len > 2 && report[2] == ']')
+		return &layout_a;
+	if (len > 3 && report[3] == ']')
+		return &layout_c;
+	return &layout_b;
+}
+
+static enum tb_hid_pos_result
+drop(struct tb_hid_pos *pos, bool continued, uint64_t now_us)
+{
+	/* What follows the part that was dropped belongs to it and goes too. */
+	pos->joining = false;
+	pos->lost = continued;
+	pos->last_us = now_us;
+	pos->len = 0;
+	return TB_HID_POS_DROPPED;
+}
+
+static enum tb_hid_pos_result
+join(struct tb_hid_pos *pos, const struct tb_hid_pos_layout *l, const uint8_t *report,
+	bool continued, uint64_t now_us)
+{
+	size_t n = report[l->count_at];
+
+	if (!pos->joining) {
+		pos->len = 0;
+		pos->using = *l;
+		if (l->aim_at != TB_HID_POS_NONE && report[l->aim_at] == ']') {
+			memcpy(pos->code, report + l->aim_at, 3);
+			pos->len = 3;
+		}
+	}
+	if (pos->len + n > sizeof(pos->code))
+		return drop(pos, continued, now_us);
+	memcpy(pos->code + pos->len, report + l->data_at, n);
+	pos->len += n;
+	pos->joining = continued;
+	pos->last_us = now_us;
+	if (continued)
+		return TB_HID_POS_MORE;
+	return pos->len == 0 ? TB_HID_POS_IGNORED : TB_HID_POS_CODE;
+}
+
+enum tb_hid_pos_result
+tb_hid_pos_feed(struct tb_hid_pos *pos, const uint8_t *report, size_t len, uint64_t now_us)
+{
+	struct tb_hid_pos_layout l;
+	bool continued = false;
+
+	tb_hid_pos_expire(pos, now_us);
+	l = pos->joining ? pos->using : *choose(pos, report, len);
+	if (len > 0 && l.numbered && report[0] != l.report_id)
+		return TB_HID_POS_IGNORED;
+	if (l.continued_at != TB_HID_POS_NONE && l.continued_at < len)
+		continued = report[l.continued_at] & l.continued_mask;
+	if (pos->lost) {
+		pos->lost = continued;
+		pos->last_us = now_us;
+		return TB_HID_POS_IGNORED;
+	}
+	if (len < l.data_at || l.count_at >= len || report[l.count_at] > l.data_len ||
+		l.data_at + report[l.count_at] > len ||
+		(l.aim_at != TB_HID_POS_NONE && l.aim_at + 3 > len))
+		return drop(pos, continued, now_us);
+	return join(pos, &l, report, continued, now_us);
+}
+
+uint64_t
+tb_hid_pos_deadline_us(const struct tb_hid_pos *pos)
+{
+	return pos->joining || pos->lost ? pos->last_us + TB_HID_POS_CONTINUATION_US : UINT64_MAX;
+}
+
+bool
+tb_hid_pos_expire(struct tb_hid_pos *pos, uint64_t now_us)
+{
+	bool dropped = pos->joining;
+
+	if (now_us < tb_hid_pos_deadline_us(pos))
+		return false;
+	pos->joining = pos->lost = false;
+	pos->len = 0;
+	return dropped;
+}
