@@ -162,7 +162,6 @@ static const struct tb_profile profiles[] = {
 		.max_band_rows = 255,
 		.rx_buffer = 4096,
 		.process_id = true,
-		.has_gs_paren_d = true,
 	},
 	{
 		.name = "epson-180",
@@ -173,7 +172,6 @@ static const struct tb_profile profiles[] = {
 		.max_band_rows = 255,
 		.rx_buffer = 4096,
 		.process_id = true,
-		.has_gs_paren_d = true,
 	},
 	{
 		.name = "epson-42",
@@ -186,7 +184,6 @@ static const struct tb_profile profiles[] = {
 		.max_band_rows = 255,
 		.rx_buffer = 4096,
 		.process_id = true,
-		.has_gs_paren_d = true,
 	},
 	{
 		.name = "epson-old",

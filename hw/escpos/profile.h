@@ -53,7 +53,6 @@ struct tb_profile {
 	uint16_t head_to_cutter; /* dots, for the cuts that are fed by us */
 	bool kanji_at_boot;      /* pairs of bytes from 80h are eaten until FS . */
 	bool process_id;         /* GS ( H tells what was printed, not only what was read */
-	bool has_gs_paren_d;     /* GS ( D turns real-time commands off */
 };
 
 /* By name; NULL is the default one. NULL when there is none of that name. */
