@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The upper halves of the code pages, bytes 80..FF in order; 0 where a page has no character. Facts of
- * the vendors' tables, no code. */
+/* The upper halves of the code pages, bytes 80..FF in order; 0 where a page has no character. Facts
+ * of the vendors' tables, no code. */
 
 #include "hw/escpos/codepage-data.h"
 

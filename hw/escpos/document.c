@@ -283,7 +283,7 @@ tb_document_add_feed(struct tb_document *document, unsigned lines)
 	struct tb_block *block;
 	int r = 0;
 
-	if (lines == 0 || lines > TB_DOCUMENT_FEED_MAX)
+	if (lines > TB_DOCUMENT_FEED_MAX)
 		return -EINVAL;
 	block = next_block(document, TB_BLOCK_FEED, &r);
 	if (!block)

@@ -149,6 +149,6 @@ int tb_document_add_qr(struct tb_document *document, const char *data, size_t le
 	enum tb_qr_ecc ecc);
 int tb_document_add_feed(struct tb_document *document, unsigned lines);
 int tb_document_add_cut(struct tb_document *document, bool partial);
-/* pin 2 or 5; times of 0 are 120 and 240 ms, the longest 510. */
+/* pin 2 or 5; times of 0 are 120 and 240 ms, else 2 to 510. */
 int tb_document_add_pulse(
 	struct tb_document *document, uint8_t pin, uint16_t on_ms, uint16_t off_ms);

@@ -262,7 +262,8 @@ write_item(struct writer *w, const struct tb_item *item)
 		write_line(w, item);
 		break;
 	case TB_ITEM_FEED:
-		COMMAND(w, 0x1B, 0x64, (uint8_t)item->feed.lines); /* esc_ld */
+		if (item->feed.lines > 0)
+			COMMAND(w, 0x1B, 0x64, (uint8_t)item->feed.lines); /* esc_ld */
 		break;
 	case TB_ITEM_RASTER:
 		write_raster(w, item);
