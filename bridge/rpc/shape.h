@@ -64,33 +64,66 @@ struct tb_shape {
 #define TB_TEXT_CHARS 4096
 
 /* Rows, so that a table reads like a schema. n: name, f: flags, p: prose. */
-#define TB_F_STRING(n, f, lo, hi, p)                                                               \
-	{.name = (n), .type = TB_TYPE_STRING, .flags = (f), .min = (lo), .max = (hi), .prose = (p)}
+#define TB_F_STRING(n, f, lo, hi, p) \
+	{ \
+		.name = (n), .type = TB_TYPE_STRING, .flags = (f), .min = (lo), .max = (hi), \
+		.prose = (p) \
+	}
 #define TB_F_ID(n, f, p) TB_F_STRING(n, f, 1, TB_ID_CHARS, p)
 #define TB_F_NAME(n, f, p) TB_F_STRING(n, f, 0, TB_NAME_CHARS, p)
-#define TB_F_CODE(n, f, hi, p)                                                                     \
-	{.name = (n), .type = TB_TYPE_CODE, .flags = (f), .min = 1, .max = (hi), .prose = (p)}
-#define TB_F_WORD(n, f, w, p)                                                                      \
-	{.name = (n), .type = TB_TYPE_WORD, .flags = (f), .words = (w), .prose = (p)}
-#define TB_F_INT(n, f, lo, hi, u, p)                                                               \
-	{.name = (n), .type = TB_TYPE_INT, .flags = (f), .min = (lo), .max = (hi), .unit = (u),    \
-		.prose = (p)}
-#define TB_F_BOOL(n, f, p) {.name = (n), .type = TB_TYPE_BOOL, .flags = (f), .prose = (p)}
-#define TB_F_TRUE(n, f, p) {.name = (n), .type = TB_TYPE_TRUE, .flags = (f), .prose = (p)}
-#define TB_F_TIME(n, f, p) {.name = (n), .type = TB_TYPE_TIME, .flags = (f), .prose = (p)}
-#define TB_F_DATE(n, f, p) {.name = (n), .type = TB_TYPE_DATE, .flags = (f), .prose = (p)}
-#define TB_F_WHEN(n, f, p) {.name = (n), .type = TB_TYPE_WHEN, .flags = (f), .prose = (p)}
-#define TB_F_OBJECT(n, f, s, p)                                                                    \
-	{.name = (n), .type = TB_TYPE_OBJECT, .flags = (f), .shape = (s), .prose = (p)}
-#define TB_F_OBJECTS(n, f, i, s, p)                                                                \
-	{.name = (n), .type = TB_TYPE_OBJECT, .flags = (f) | TB_LIST, .items = (i), .shape = (s),  \
-		.prose = (p)}
-#define TB_F_STRINGS(n, f, i, hi, p)                                                               \
-	{.name = (n), .type = TB_TYPE_STRING, .flags = (f) | TB_LIST, .items = (i), .min = 1,      \
-		.max = (hi), .prose = (p)}
-#define TB_F_WORDS(n, f, i, w, p)                                                                  \
-	{.name = (n), .type = TB_TYPE_WORD, .flags = (f) | TB_LIST, .items = (i), .words = (w),    \
-		.prose = (p)}
+#define TB_F_CODE(n, f, hi, p) \
+	{ \
+		.name = (n), .type = TB_TYPE_CODE, .flags = (f), .min = 1, .max = (hi), \
+		.prose = (p) \
+	}
+#define TB_F_WORD(n, f, w, p) \
+	{ \
+		.name = (n), .type = TB_TYPE_WORD, .flags = (f), .words = (w), .prose = (p) \
+	}
+#define TB_F_INT(n, f, lo, hi, u, p) \
+	{ \
+		.name = (n), .type = TB_TYPE_INT, .flags = (f), .min = (lo), .max = (hi), \
+		.unit = (u), .prose = (p) \
+	}
+#define TB_F_BOOL(n, f, p) \
+	{ \
+		.name = (n), .type = TB_TYPE_BOOL, .flags = (f), .prose = (p) \
+	}
+#define TB_F_TRUE(n, f, p) \
+	{ \
+		.name = (n), .type = TB_TYPE_TRUE, .flags = (f), .prose = (p) \
+	}
+#define TB_F_TIME(n, f, p) \
+	{ \
+		.name = (n), .type = TB_TYPE_TIME, .flags = (f), .prose = (p) \
+	}
+#define TB_F_DATE(n, f, p) \
+	{ \
+		.name = (n), .type = TB_TYPE_DATE, .flags = (f), .prose = (p) \
+	}
+#define TB_F_WHEN(n, f, p) \
+	{ \
+		.name = (n), .type = TB_TYPE_WHEN, .flags = (f), .prose = (p) \
+	}
+#define TB_F_OBJECT(n, f, s, p) \
+	{ \
+		.name = (n), .type = TB_TYPE_OBJECT, .flags = (f), .shape = (s), .prose = (p) \
+	}
+#define TB_F_OBJECTS(n, f, i, s, p) \
+	{ \
+		.name = (n), .type = TB_TYPE_OBJECT, .flags = (f) | TB_LIST, .items = (i), \
+		.shape = (s), .prose = (p) \
+	}
+#define TB_F_STRINGS(n, f, i, hi, p) \
+	{ \
+		.name = (n), .type = TB_TYPE_STRING, .flags = (f) | TB_LIST, .items = (i), \
+		.min = 1, .max = (hi), .prose = (p) \
+	}
+#define TB_F_WORDS(n, f, i, w, p) \
+	{ \
+		.name = (n), .type = TB_TYPE_WORD, .flags = (f) | TB_LIST, .items = (i), \
+		.words = (w), .prose = (p) \
+	}
 
 /* The shapes that several methods share (shapes-*.c). */
 extern const struct tb_shape tb_shape_article, tb_shape_basket, tb_shape_block, tb_shape_document,
