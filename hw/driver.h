@@ -107,8 +107,11 @@ struct tb_device_config {
 /* The value of a key, else the spec's fallback; the n-th (0 …) of a repeated key, NULL after the last. */
 const char *tb_device_setting(const struct tb_device_config *config, const struct tb_setting_spec *specs,
 	const char *key, size_t n);
+/* As a number: itself, a duration in µs, a switch as 0 or 1, a word as its place in `words`. */
 int64_t tb_device_setting_number(const struct tb_device_config *config,
 	const struct tb_setting_spec *specs, const char *key);
+/* Whether a key may have that value: 0; -ENOENT no such key, -EINVAL no such form, -ERANGE. */
+int tb_setting_check(const struct tb_setting_spec *specs, const char *key, const char *value);
 /* "100ms", "0s", "2m" in µs; -EINVAL. */
 int tb_duration_parse(const char *text, uint64_t *ret_us);
 
