@@ -104,6 +104,5 @@ const struct tillctl_command tillctl_help = {
 	.name = "help",
 	.arguments = "[METHOD]",
 	.prose = "this, or what a method takes",
-	.offline = true,
 	.run = run,
 };

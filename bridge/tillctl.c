@@ -412,9 +412,7 @@ main(int argc, char *argv[])
 		fprintf(stderr, "tillctl: no command %s; tillctl help lists them\n", argv[optind]);
 		return TILLCTL_USAGE;
 	}
-	r = command->offline ? TILLCTL_DONE : connect_bridge(&ctl);
-	if (r == TILLCTL_DONE)
-		r = command->run(&ctl, argc - optind, argv + optind);
+	r = command->run(&ctl, argc - optind, argv + optind);
 	if (r == TILLCTL_USAGE)
 		fprintf(stderr, "usage: tillctl %s %s\n", command->name, command->arguments);
 	if (fflush(stdout) == EOF && r == TILLCTL_DONE)

@@ -22,7 +22,6 @@ struct tillctl {
 /* argv[0] is the command's name. Returns an exit code; TILLCTL_USAGE prints the command's line. */
 struct tillctl_command {
 	const char *name, *arguments, *prose;
-	bool offline; /* needs no bridge to begin with: connects when it wants to */
 	int (*run)(struct tillctl *ctl, int argc, char *argv[]);
 };
 
