@@ -46,6 +46,7 @@ void tb_method_bridge_status(struct tb_request *request);
 void tb_method_device_claim(struct tb_request *request);
 void tb_method_device_list(struct tb_request *request);
 void tb_method_device_release(struct tb_request *request);
+void tb_method_drawer_open(struct tb_request *request);
 void tb_method_events_subscribe(struct tb_request *request);
 void tb_method_events_unsubscribe(struct tb_request *request);
 void tb_method_print_cancel(struct tb_request *request);
