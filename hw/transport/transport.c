@@ -11,6 +11,7 @@ static const struct {
 	tb_stream_open_fn open;
 } wires[] = {
 	{"pty:", tb_tty_open},
+	{"tcp:", tb_tcp_open},
 	{"tty:", tb_tty_open},
 };
 

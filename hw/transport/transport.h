@@ -60,7 +60,10 @@ struct tb_stream_ops {
 	/* Bytes taken that this machine still holds (the kernel's queue), or -ENOTSUP. They may be
 	 * printed yet or may be lost. */
 	ssize_t (*pending)(struct tb_stream *stream);
-	/* Drops what is pending, gives the device back, frees. Takes effect at once. */
+	/*
+	 * Gives the device back and frees, at once. A serial line drops what is pending; a
+	 * network's kernel may still deliver it.
+	 */
 	void (*close)(struct tb_stream *stream);
 };
 
