@@ -353,7 +353,7 @@ struct tb_reckoning {
 	enum tb_error error;
 	enum tb_reason reason;
 	size_t use;
-	const char *pointer; /* invalid_params: what is wrong, "/customer", "/uses"; else NULL */
+	bool customer_missing; /* invalid_params for want of a customer, else for use `use` */
 
 	struct tb_adjustment *adjustments; /* in the order to apply them */
 	size_t n_adjustments;
@@ -397,8 +397,7 @@ int tb_rules_earn(const struct tb_program *program, const struct tb_account *acc
 	size_t n_adjustments, const struct tb_context *context, struct tb_earned *ret);
 
 struct tb_quoted_reward {
-	const char *id; /* of the reward; for an article had for points NULL, see article_code */
-	const char *article_code; /* shown as reward "article:CODE" */
+	const char *id; /* of the reward, or "article:CODE" */
 	const char *title;
 	enum tb_reward_kind kind;
 	bool applicable;

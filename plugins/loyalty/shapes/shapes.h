@@ -50,8 +50,9 @@ TB_DEFINE_CLEANUP(struct tb_program *, tb_program_free);
  * begin with `prefix` ("/basket"; "" for passage.post, whose lines and total stand alone).
  */
 struct tb_basket_lines {
-	struct tb_basket basket; /* lines point to `lines` */
-	struct tb_line *lines;   /* set lines[i].imported before the rules are asked */
+	struct tb_basket basket;   /* lines point to `lines` */
+	struct tb_line *lines;     /* set lines[i].imported before the rules are asked */
+	bool has_lines, has_total; /* a passage by hand has no lines, and maybe no total yet */
 };
 
 int tb_basket_from_json(json_t *json, const char *prefix, bool strict, struct tb_basket_lines *ret,
@@ -81,12 +82,16 @@ int tb_adjustments_from_json(const json_t *json, struct tb_adjustment_list *ret)
 void tb_adjustment_list_done(struct tb_adjustment_list *list);
 #define _cleanup_adjustment_list_ _cleanup_(tb_adjustment_list_done)
 
-/* The member `name` with the list of the api; index of the use as "use". */
+/*
+ * The member `name` with the list of the api, and three members more: "use", the index of the use
+ * it comes from, "coupon" or "gift_card" with its code, "wallet" true. A tender of wallet or card
+ * has the word of its kind as reward, and as title unless the caller set one.
+ */
 void tb_adjustments_write(
 	struct tb_jsonw *w, const char *name, const struct tb_adjustment *adjustments, size_t n);
 /* The members adjustments, total_before, total_after, to_pay of an object that is open. */
 void tb_reckoning_write(struct tb_jsonw *w, const struct tb_reckoning *reckoning);
-/* {"reason":…} or {"errors":[…]} of a refusal: the members that join `data`. */
+/* What joins `data` of a refusal: {"use":…,"reason":…} or {"errors":[{"pointer":…,"code":…}]}. */
 void tb_refusal_write(struct tb_buf *buf, const struct tb_reckoning *reckoning);
 /* The whole result of reward.quote. */
 void tb_quote_write(struct tb_buf *buf, const struct tb_quote *quote);
