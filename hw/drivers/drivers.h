@@ -5,4 +5,5 @@
 #include "hw/driver.h"
 
 extern const struct tb_driver tb_driver_printer_escpos;
+extern const struct tb_driver tb_driver_scanner_hid;
 extern const struct tb_driver tb_driver_scanner_serial;
