@@ -149,7 +149,9 @@ static int
 add_earned(struct tb_printing *printing, const struct tb_print_key *key, const json_t *coupon,
 	const char *customer, char *id_out)
 {
-	const char *printer = tb_devices_printer(printing->bridge->devices, NULL, NULL, NULL);
+	const struct tb_driver *driver;
+	const struct tb_device_config *config;
+	const char *printer = tb_devices_printer(printing->bridge->devices, NULL, &driver, &config);
 	int r = printer ? add_coupon(printing, printer, coupon, customer, false, id_out) : 0;
 
 	if (r < 0)

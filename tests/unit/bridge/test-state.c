@@ -328,7 +328,7 @@ damaged_file_is_left_alone(void **state)
 	assert_int_equal(tb_state_begin(f->bridge.state), 0);
 	assert_int_equal(sql(f, "CREATE TABLE t(x UNIQUE);"
 				"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
-	                        "WHERE i < 500) "
+				"WHERE i < 500) "
 				"INSERT INTO t SELECT 'row ' || i FROM n"),
 		0);
 	stop(f);
