@@ -165,6 +165,9 @@ struct tb_driver {
 	const char *name; /* "scanner-serial" */
 	enum { TB_CLASS_SCANNER, TB_CLASS_CARD, TB_CLASS_PRINTER, TB_CLASS_DISPLAY } class;
 	const struct tb_setting_spec *settings; /* ends with a NULL key */
+	/* Which nodes of a plugged device it opens, best first: "hidraw usb", "lp usb tty"; they come
+	 * as an address with that prefix. NULL: only what the configuration names. */
+	const char *nodes;
 	/*
 	 * Starts to open the device. 0: TB_EVENT_STATE tells when it is ready, or lost. Negative errno with
 	 * ret_why (a sentence naming culprit and cure, to free): -EACCES no_access, -ENOENT, -ENODEV absent,

@@ -203,6 +203,7 @@ const struct tb_driver tb_driver_scanner_serial = {
 	.name = "scanner-serial",
 	.class = TB_CLASS_SCANNER,
 	.settings = settings,
+	.nodes = "tty",
 	.open = scanner_serial_open,
 	.close = scanner_serial_close,
 };
