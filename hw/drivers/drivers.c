@@ -5,6 +5,7 @@
 #include "hw/drivers/drivers.h"
 
 const struct tb_driver *const tb_drivers[] = {
+	&tb_driver_printer_escpos,
 	&tb_driver_scanner_hid,
 	&tb_driver_scanner_serial,
 	NULL,
