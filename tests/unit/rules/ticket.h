@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the tests of the rules share: a program in shop time, a basket and an account on the caller's
- * stack, and the calls with fewer words. It judges nothing.
+ * What the tests of the rules share: a program in shop time, a basket and an account on the
+ * caller's stack, and the calls with fewer words. It judges nothing.
  */
 #pragma once
 
@@ -16,26 +16,32 @@
 
 #define NOW INT64_C(1746518400000000) /* 2025-05-06T10:00:00+02:00 in Paris */
 
-#define NAMES(...)                                                                                 \
-	{                                                                                          \
-		.names = (const char *const[]){__VA_ARGS__},                                       \
-		.count = sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *)               \
+#define NAMES(...) \
+	{ \
+		.names = (const char *const[]){__VA_ARGS__}, \
+		.count = sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *) \
 	}
 
-#define LINE(n, a, q, t)                                                                           \
-	{                                                                                          \
-		.no = (n), .code = (a), .label = (a), .quantity = (q), .unit_price = (t),          \
-		.total = (t), .vat_bp = 2000                                                       \
+#define LINE(n, a, q, t) \
+	{ \
+		.no = (n), .code = (a), .label = (a), .quantity = (q), .unit_price = (t), \
+		.total = (t), .vat_bp = 2000 \
 	}
 
-#define REWARD(i, k, ...)                                                                          \
-	{                                                                                          \
-		.id = (i), .title = (i), .kind = TB_REWARD_##k, .cost_price = -1,                  \
-		.valid = TB_WINDOW_OPEN, __VA_ARGS__                                               \
+#define REWARD(i, k, ...) \
+	{ \
+		.id = (i), .title = (i), .kind = TB_REWARD_##k, .cost_price = -1, \
+		.valid = TB_WINDOW_OPEN, __VA_ARGS__ \
 	}
 
-#define USE(i, ...) {.kind = TB_USE_REWARD, .code = (i), ##__VA_ARGS__}
-#define WALLET(...) {.kind = TB_USE_WALLET, .code = "wallet", ##__VA_ARGS__}
+#define USE(i, ...) \
+	{ \
+		.kind = TB_USE_REWARD, .code = (i), ##__VA_ARGS__ \
+	}
+#define WALLET(...) \
+	{ \
+		.kind = TB_USE_WALLET, .code = "wallet", ##__VA_ARGS__ \
+	}
 
 static const struct tb_context here = {
 	.site = "lyon-1",
