@@ -103,6 +103,12 @@ static const char *const kinds[] = {
 	[TB_PRINT_DRAWER] = "drawer",
 };
 
+const char *
+tb_print_kind_word(enum tb_print_kind kind)
+{
+	return kinds[kind];
+}
+
 struct tb_print_journal {
 	struct tb_bridge *bridge;
 	sqlite3_stmt *statements[STATEMENTS];

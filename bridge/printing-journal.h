@@ -22,6 +22,9 @@
 
 enum tb_print_kind { TB_PRINT_DOCUMENT, TB_PRINT_RAW, TB_PRINT_COUPON, TB_PRINT_DRAWER };
 
+/* "document" …; static. */
+const char *tb_print_kind_word(enum tb_print_kind kind);
+
 struct tb_print_row {
 	int64_t seq; /* the order of the queue */
 	char id[TB_JOB_ID_SIZE];

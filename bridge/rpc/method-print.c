@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * print.document, print.raw, print.coupon, print.job, print.cancel, drawer.open: what a till says
- * to the print queue. Parameters have been checked against the table of methods; what a document
- * says is checked here, and by the printer it is for.
+ * print.document, print.raw, print.coupon, print.job, print.list, print.cancel, drawer.open: what a
+ * till says to the print queue. Parameters have been checked against the table of methods; what a
+ * document says is checked here, and by the printer it is for.
  */
+#include <stdio.h>
 #include <string.h>
 #include "base/jsonw.h"
 #include "bridge/devices.h"
 #include "bridge/printing-parts.h"
 #include "bridge/rpc/document.h"
 #include "bridge/rpc/methods.h"
+
+#define LIST_PAGE 100 /* jobs of a page when the till does not say */
 
 bool
 tb_print_choose(struct tb_request *request, struct tb_print_choice *ret)
@@ -261,6 +264,26 @@ find_job(struct tb_request *request, struct tb_print_row *ret)
 	return r > 0;
 }
 
+/* The members of a job as every answer shows it. */
+static void
+write_job(struct tb_jsonw *w, const struct tb_print_row *row)
+{
+	tb_jsonw_string(w, "id", row->id);
+	tb_jsonw_string(w, "state", tb_job_state_word(row->state));
+	if (row->reason[0])
+		tb_jsonw_string(w, "reason", row->reason);
+}
+
+/* What is shown was perhaps written in this turn. */
+static void
+answer_written(struct tb_request *request, const struct tb_buf *buf)
+{
+	if (tb_buf_error(buf) < 0)
+		tb_print_fail(request, tb_buf_error(buf));
+	else
+		tb_print_answer(tb_request_bridge(request)->printing, request, buf->data, buf->len);
+}
+
 static void
 answer_job(struct tb_request *request, const struct tb_print_row *row)
 {
@@ -268,15 +291,9 @@ answer_job(struct tb_request *request, const struct tb_print_row *row)
 	struct tb_jsonw w = TB_JSONW(&buf);
 
 	tb_jsonw_object(&w, NULL);
-	tb_jsonw_string(&w, "id", row->id);
-	tb_jsonw_string(&w, "state", tb_job_state_word(row->state));
-	if (row->reason[0])
-		tb_jsonw_string(&w, "reason", row->reason);
+	write_job(&w, row);
 	tb_jsonw_end_object(&w);
-	if (tb_buf_error(&buf) < 0)
-		tb_print_fail(request, tb_buf_error(&buf));
-	else
-		tb_print_answer(tb_request_bridge(request)->printing, request, buf.data, buf.len);
+	answer_written(request, &buf);
 }
 
 void
@@ -288,6 +305,60 @@ tb_method_print_job(struct tb_request *request)
 		return;
 	answer_job(request, &row);
 	tb_print_row_done(&row);
+}
+
+/* The jobs of a page; `after` is where it begins and then where it ended. */
+static int
+write_jobs(struct tb_print_journal *journal, struct tb_jsonw *w, int64_t limit, int64_t *after)
+{
+	struct tb_print_row row;
+	int r = 1;
+
+	for (int64_t i = 0; i < limit; i++) {
+		r = tb_print_journal_pending(journal, *after, &row);
+		if (r <= 0)
+			return r;
+		*after = row.seq;
+		tb_jsonw_object(w, NULL);
+		tb_jsonw_string(w, "device", row.printer);
+		tb_jsonw_string(w, "kind", tb_print_kind_word(row.kind));
+		write_job(w, &row);
+		tb_jsonw_end_object(w);
+		tb_print_row_done(&row);
+	}
+	r = tb_print_journal_pending(journal, *after, &row);
+	if (r > 0)
+		tb_print_row_done(&row);
+	return r;
+}
+
+void
+tb_method_print_list(struct tb_request *request)
+{
+	json_t *params = tb_request_params(request);
+	const char *cursor = json_string_value(json_object_get(params, "cursor"));
+	const json_t *limit = json_object_get(params, "limit");
+	int64_t after = cursor ? strtoll(cursor, NULL, 10) : 0;
+	_cleanup_buf_ struct tb_buf buf = TB_BUF_INIT(1 << 20);
+	struct tb_jsonw w = TB_JSONW(&buf);
+	char next[24];
+	int r;
+
+	tb_jsonw_object(&w, NULL);
+	tb_jsonw_array(&w, "jobs");
+	r = write_jobs(tb_request_bridge(request)->printing->journal, &w,
+		limit ? json_integer_value(limit) : LIST_PAGE, &after);
+	if (r < 0) {
+		tb_print_fail(request, r);
+		return;
+	}
+	tb_jsonw_end_array(&w);
+	if (r > 0) {
+		snprintf(next, sizeof(next), "%lld", (long long)after);
+		tb_jsonw_string(&w, "cursor", next);
+	}
+	tb_jsonw_end_object(&w);
+	answer_written(request, &buf);
 }
 
 void

@@ -53,6 +53,7 @@ void tb_method_print_cancel(struct tb_request *request);
 void tb_method_print_coupon(struct tb_request *request);
 void tb_method_print_document(struct tb_request *request);
 void tb_method_print_job(struct tb_request *request);
+void tb_method_print_list(struct tb_request *request);
 void tb_method_print_raw(struct tb_request *request);
 void tb_method_scan_submit(struct tb_request *request);
 

@@ -383,6 +383,34 @@ printer_state_is_told(void **state)
 }
 
 static void
+queue_is_listed(void **state)
+{
+	_cleanup_request_ struct tb_request all = {0}, first = {0}, rest = {0};
+	char a[TB_JOB_ID_SIZE], b[TB_JOB_ID_SIZE], params[64], expected[256];
+
+	plug(&f->left);
+	print_text("1", "left", "a", a);
+	print_text("2", "right", "b", b);
+	call(&all, tb_method_print_list, "{}");
+	call(&first, tb_method_print_list, "{\"limit\":1}");
+	settle();
+	snprintf(expected, sizeof(expected),
+		"{\"jobs\":[{\"device\":\"left\",\"kind\":\"document\",\"id\":\"%s\",\"state\":"
+		"\"printing\"},{\"device\":\"right\",\"kind\":\"document\",\"id\":\"%s\","
+		"\"state\":\"queued\"}]}",
+		a, b);
+	assert_string_equal(all.answer, expected);
+	assert_non_null(strstr(first.answer, a));
+	assert_null(strstr(first.answer, b));
+	snprintf(params, sizeof(params), "{%s", strstr(first.answer, "\"cursor\""));
+	tell_job(&f->left, TB_JOB_SENT, NULL, true);
+	call(&rest, tb_method_print_list, params);
+	settle();
+	assert_non_null(strstr(rest.answer, b));
+	assert_null(strstr(rest.answer, "cursor"));
+}
+
+static void
 queue_has_a_limit(void **state)
 {
 	_cleanup_request_ struct tb_request over = {0};
@@ -533,6 +561,7 @@ main(void)
 		STAGED(cancel_at_every_stage),
 		STAGED(cancel_between_two_commits),
 		STAGED(printer_state_is_told),
+		STAGED(queue_is_listed),
 		STAGED(queue_has_a_limit),
 		STAGED(drawer_does_not_open_late),
 		STAGED(full_disk_refuses_and_recovers),
