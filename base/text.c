@@ -189,3 +189,31 @@ tb_email_fold(const char *text)
 	}
 	return out;
 }
+
+bool
+tb_pattern_matches(const char *pattern, const char *text)
+{
+	const char *star = NULL, *retry = NULL;
+
+	while (*text) {
+		if (*pattern == '*') {
+			star = pattern++;
+			retry = text;
+		} else if (*pattern == '?' || *pattern == *text) {
+			/* a character of several bytes is one */
+			if (*pattern == '?')
+				while ((text[1] & 0xc0) == 0x80)
+					text++;
+			pattern++;
+			text++;
+		} else if (star) {
+			pattern = star + 1;
+			text = ++retry;
+		} else {
+			return false;
+		}
+	}
+	while (*pattern == '*')
+		pattern++;
+	return !*pattern;
+}

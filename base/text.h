@@ -31,3 +31,6 @@ char *tb_phone_e164(const char *text, const char *country);
 
 /* Lower case of an e-mail address with one @ and something on both sides; NULL otherwise. */
 char *tb_email_fold(const char *text);
+
+/* Whether text has the form of a pattern with * (any run) and ? (any one character). */
+bool tb_pattern_matches(const char *pattern, const char *text);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "bridge/bridge.h"
+#include "hw/driver.h"
 #include "hw/scan.h"
 
 enum tb_code_kind {
@@ -32,3 +33,6 @@ bool tb_counter_is_payment_card(const struct tb_counter *counter, const char *co
  * Returns the seq of the scan event, 0 when it was refused as a payment card. */
 uint64_t tb_counter_scan(
 	struct tb_counter *counter, const char *device, const struct tb_scan *scan);
+
+/* A card was swiped or presented, or refused (TB_EVENT_CARD): emits `card`. */
+void tb_counter_card(struct tb_counter *counter, const char *device, const struct tb_event *event);

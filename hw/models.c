@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "base/text.h"
 #include "hw/models.h"
 
 #define FILE_MAX ((size_t)64 << 10)
@@ -40,34 +41,6 @@ tb_node_kind_word(enum tb_node_kind kind)
 		if (node_words[i].kind == kind)
 			return node_words[i].word;
 	return "";
-}
-
-bool
-tb_pattern_matches(const char *pattern, const char *text)
-{
-	const char *star = NULL, *retry = NULL;
-
-	while (*text) {
-		if (*pattern == '*') {
-			star = pattern++;
-			retry = text;
-		} else if (*pattern == '?' || *pattern == *text) {
-			/* a character of several bytes is one */
-			if (*pattern == '?')
-				while ((text[1] & 0xc0) == 0x80)
-					text++;
-			pattern++;
-			text++;
-		} else if (star) {
-			pattern = star + 1;
-			text = ++retry;
-		} else {
-			return false;
-		}
-	}
-	while (*pattern == '*')
-		pattern++;
-	return !*pattern;
 }
 
 static void

@@ -59,6 +59,3 @@ void tb_models_done(struct tb_models *models);
 /* The model of an id, the files read last first; NULL when there is none. product may be NULL. */
 const struct tb_model *tb_models_find(const struct tb_models *models, enum tb_node_kind node,
 	const char *vid, const char *pid, const char *product);
-
-/* Whether text has the form of a pattern with * (any run) and ? (any one character). */
-bool tb_pattern_matches(const char *pattern, const char *text);

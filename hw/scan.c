@@ -112,6 +112,11 @@ tb_scan_init(struct tb_scan *scan, const uint8_t *bytes, size_t len, const char 
 void
 tb_scan_done(struct tb_scan *scan)
 {
+	/* it may have been a payment card's number: nothing of it stays in freed memory */
+	if (scan->code)
+		explicit_bzero(scan->code, strlen(scan->code));
+	if (scan->raw)
+		explicit_bzero(scan->raw, scan->raw_len);
 	free(scan->code);
 	free(scan->raw);
 	free(scan->field_values);

@@ -31,6 +31,8 @@ tb_frame_done(struct tb_frame *frame)
 void
 tb_frame_reset(struct tb_frame *frame)
 {
+	/* it may have been a payment card's number, and the buffer lives on */
+	explicit_bzero(frame->data, frame->too_long ? frame->size : frame->len);
 	frame->len = frame->window_len = 0;
 	frame->too_long = false;
 	frame->within = frame->config.prefix_len == 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The window in which a scanner that reads a label twice is believed once. Counted from the first
- * reading, so that a label left before the scanner comes again after each window.
+ * reading, so that a label left before the scanner comes again after each window. Codes are kept as
+ * keyed sums only: what was scanned may be somebody's card.
  */
 #pragma once
 
@@ -11,16 +12,16 @@
 
 struct tb_double_read {
 	uint64_t window_us; /* 0: off */
+	uint64_t key[2];
 	struct {
-		uint8_t *code;
-		size_t len;
+		uint64_t sum;
+		size_t len; /* 0: nothing is remembered here */
 		uint64_t first_us;
 	} codes[TB_DOUBLE_READ_CODES];
 	size_t next;
 };
 
 void tb_double_read_init(struct tb_double_read *double_read, uint64_t window_us);
-void tb_double_read_done(struct tb_double_read *double_read);
 
 /* Whether the code was read within the window before now_us; if not, it is remembered. */
 bool tb_double_read_is(

@@ -175,7 +175,6 @@ scanner_hid_close(struct tb_device *device)
 {
 	tb_source_remove(&device->source);
 	tb_source_remove(&device->late);
-	tb_double_read_done(&device->double_read);
 	if (device->fd >= 0)
 		close(device->fd);
 	free(device);

@@ -68,6 +68,7 @@ take_bytes(struct tb_device *device)
 				tb_loop_now_us(device->host->loop));
 		}
 	} while (n == sizeof(bytes));
+	explicit_bzero(bytes, sizeof(bytes));
 	if (n < 0 && n != -EAGAIN)
 		tb_frame_reset(&device->frame);
 	return any;
@@ -153,7 +154,6 @@ scanner_serial_close(struct tb_device *device)
 	tb_stream_closep(&device->stream);
 	tb_source_remove(&device->idle);
 	tb_frame_done(&device->frame);
-	tb_double_read_done(&device->double_read);
 	free(device);
 }
 

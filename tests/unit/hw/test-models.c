@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/text.h"
 #include "hw/enumerate.h"
 
 static void
