@@ -46,7 +46,8 @@ struct printer {
 
 	enum phase phase;
 	struct tb_print_row row; /* of the job under way: as it stands or is to stand on disk */
-	bool taken;              /* the driver does not say that its first byte was not taken */
+	bool taken;              /* not held before its first byte, as far as the driver says */
+	bool quiet;              /* tried again: told only when something comes of it */
 	bool stop;               /* to be given back at the end of the turn */
 	bool cancel;             /* the till does not want it any more */
 	bool unsaved;            /* row is not on disk: to be written again */
@@ -126,7 +127,7 @@ drop_job(struct printer *p)
 	tb_print_row_done(&p->row);
 	p->job = (struct tb_print_job){0};
 	p->phase = PHASE_IDLE;
-	p->taken = p->stop = p->cancel = p->unsaved = false;
+	p->taken = p->quiet = p->stop = p->cancel = p->unsaved = false;
 	(void)tb_source_arm(p->printing->pump);
 }
 
@@ -296,7 +297,7 @@ hand_over(struct printer *p)
 		return;
 	p->taken = false;
 	p->row.touched = false;
-	if (r == -EINVAL || r == -ENOTSUP)
+	if (r == -EINVAL || r == -E2BIG)
 		end_job(p, TB_JOB_FAILED, "unprintable");
 	else if (r == -EBUSY)
 		take_back(p, TB_JOB_QUEUED, NULL, FAULT_RETRY_US);
@@ -372,7 +373,8 @@ begin_job(struct printer *p)
 	p->phase = PHASE_MARKING;
 	p->row.touched = true;
 	/* One that is only tried again stays held until its printer takes it. */
-	tell = p->row.state != TB_JOB_HELD || !(holds(p) || p->doubted);
+	p->quiet = p->row.state == TB_JOB_HELD && (holds(p) || p->doubted);
+	tell = !p->quiet;
 	if (tell) {
 		p->row.state = TB_JOB_PRINTING;
 		p->row.reason[0] = '\0';
@@ -469,6 +471,9 @@ on_printer_state(struct printer *p, const struct tb_event *event)
 		p->doubted = false;
 		p->retry_us = 0;
 		(void)tb_source_arm(p->printing->pump);
+		if (p->phase == PHASE_HANDED && p->quiet && p->taken)
+			change(p, TB_JOB_PRINTING, NULL);
+		p->quiet = false;
 	}
 	tb_jsonw_string(&w, "device", p->name);
 	tb_jsonw_string(&w, "state", tb_printer_state_word(event->printer));
@@ -487,12 +492,15 @@ on_job(struct printer *p, const struct tb_event *event)
 	if ((p->phase != PHASE_HANDED && p->phase != PHASE_STOPPING) ||
 		strcmp(p->row.id, event->job.id) != 0)
 		return;
-	p->taken = event->job.touched;
+	/* Once it goes on, a byte may be taken at any time and need not be told. */
+	p->taken = event->job.touched || event->job.state == TB_JOB_PRINTING;
 	switch (event->job.state) {
 	case TB_JOB_QUEUED:
 		break;
 	case TB_JOB_PRINTING:
-		change(p, TB_JOB_PRINTING, NULL);
+		p->stop = false;
+		if (event->job.touched || !p->quiet)
+			change(p, TB_JOB_PRINTING, NULL);
 		break;
 	case TB_JOB_HELD:
 		change(p, TB_JOB_HELD, reason);

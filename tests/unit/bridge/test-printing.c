@@ -224,11 +224,14 @@ held_job_is_tried_again(void **state)
 	for (unsigned i = 1; i <= 3; i++) {
 		tb_virtual_loop_advance(f->bridge.loop, 3500000);
 		assert_int_equal(f->left.printed, i);
+		tell_job(&f->left, TB_JOB_PRINTING, NULL, false);
 		tell_job(&f->left, TB_JOB_HELD, "cover_open", false);
 		tell_job(&f->left, TB_JOB_CANCELLED, NULL, false);
 	}
 	tb_virtual_loop_advance(f->bridge.loop, 3500000);
-	tell_job(&f->left, TB_JOB_PRINTING, NULL, true);
+	tell_job(&f->left, TB_JOB_PRINTING, NULL, false);
+	assert_job(id, "held cover_open");
+	tell_printer(&f->left, TB_PRINTER_READY);
 	tell_job(&f->left, TB_JOB_SENT, NULL, true);
 	assert_told(id, "queued, held cover_open, printing, sent");
 	/* Nothing wakes a queue that has nothing to do. */
@@ -278,6 +281,7 @@ printer_gone_before_the_first_byte(void **state)
 	plug(&f->left);
 	print_text("1", "left", "a", id);
 	tell_job(&f->left, TB_JOB_PRINTING, NULL, false);
+	tell_job(&f->left, TB_JOB_HELD, "lost", false);
 	unplug(&f->left);
 	assert_job(id, "held lost");
 	assert_false(is_touched(id));
@@ -287,7 +291,7 @@ printer_gone_before_the_first_byte(void **state)
 	assert_told(id, "queued, printing, held lost, printing, confirmed");
 }
 
-/* A driver that says nothing before it is gone may have printed. */
+/* A driver that says nothing before it is gone may have printed, and so may one that began. */
 static void
 silence_is_not_proof(void **state)
 {
@@ -295,6 +299,17 @@ silence_is_not_proof(void **state)
 
 	plug(&f->left);
 	print_text("1", "left", "a", id);
+	unplug(&f->left);
+	assert_job(id, "unknown lost");
+	plug(&f->left);
+	print_text("2", "left", "a", id);
+	tell_job(&f->left, TB_JOB_PRINTING, NULL, false);
+	unplug(&f->left);
+	assert_job(id, "unknown lost");
+	plug(&f->left);
+	print_text("3", "left", "a", id);
+	tell_job(&f->left, TB_JOB_HELD, "paper_out", false);
+	tell_job(&f->left, TB_JOB_PRINTING, NULL, false);
 	unplug(&f->left);
 	assert_job(id, "unknown lost");
 }
