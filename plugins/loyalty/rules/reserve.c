@@ -33,8 +33,9 @@ static void
 refuse(struct tb_refusal *refusal, enum tb_error error, enum tb_reason reason, size_t use)
 {
 	struct tb_refusal other = {error, reason, use};
+	int better = rank(&other) - rank(refusal);
 
-	if (rank(&other) < rank(refusal))
+	if (better < 0 || (better == 0 && reason < refusal->reason))
 		*refusal = other;
 }
 
