@@ -17,6 +17,7 @@ struct tb_counter;  /* counter.h: what a code means, and the lookup it starts */
 struct tb_devices;  /* devices.h: lives and claims of devices */
 
 struct tb_bridge {
+	const char *runtime_dir, *state_dir;
 	struct tb_loop *loop;
 	struct tb_conf *conf;
 	struct tb_state *state;

@@ -45,6 +45,22 @@ uint64_t tb_events_emit(struct tb_events *events, enum tb_notice notice, const c
 /* The socket sets the one sink; it decides by subscription and role. */
 void tb_events_set_sink(struct tb_events *events, tb_event_sink_fn fn, void *userdata);
 
+/* One kept event; borrowed until the next is emitted. */
+struct tb_event_view {
+	enum tb_notice notice;
+	uint64_t seq;
+	const char *audience;
+	const char *line;
+	size_t len;
+};
+
+/* The first kept event after `after`; false when there is none yet. */
+bool tb_events_next(const struct tb_events *events, uint64_t after, struct tb_event_view *ret);
+/* The number before the oldest event that is kept. */
+uint64_t tb_events_oldest(const struct tb_events *events);
+/* Whether all events after `after` are still kept. */
+bool tb_events_reaches(const struct tb_events *events, uint64_t after);
+
 /* The number of the last event. */
 uint64_t tb_events_last(const struct tb_events *events);
 

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "base/jsonw.h"
 #include "bridge/bridge.h"
 #include "bridge/rpc/request.h"
 #include "plugins/loyalty/connector.h"
@@ -19,3 +20,6 @@ void tb_loyalty_call(
 
 /* The handler of every method that is an operation of the connector. */
 void tb_loyalty_method(struct tb_request *request);
+
+/* The member "link" of bridge.status; loyalty may be NULL. */
+void tb_loyalty_write_link(const struct tb_loyalty *loyalty, struct tb_jsonw *w);

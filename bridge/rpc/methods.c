@@ -99,7 +99,7 @@ const struct tb_method tb_methods[] = {
 		NO_PARAMS,
 		.prose = "link, outbox, devices, versions",
 		.answers = "{product, version, api, site, till, currency, connector, link{state, "
-                           "since, skew_ms}, outbox{depth, oldest_s}, devices[]}",
+			   "since, skew_ms}, outbox{depth, oldest_s}, devices[]}",
 	},
 	{
 		.name = "card.attach",
@@ -216,7 +216,7 @@ const struct tb_method tb_methods[] = {
 			TB_F_ID("id", 0, "of the customer")),
 		.prose = "one customer by exactly one of these",
 		.answers = "{customer, balances, progress[], rewards[], coupons[], last_passage?, "
-                           "stale?, as_of?}",
+			   "stale?, as_of?}",
 	},
 	{
 		.name = "customer.merge",
@@ -279,6 +279,17 @@ const struct tb_method tb_methods[] = {
 		PARAMS(TB_F_ID("device", TB_REQUIRED, "name of the device")),
 		.prose = "gives a claim back, or yields it",
 		.answers = "{device}",
+	},
+	{
+		.name = "drawer.open",
+		.roles = TB_ROLE_DEVICE,
+		.flags = TB_METHOD_KEYED | TB_METHOD_CHANGES,
+		OWN(tb_method_drawer_open),
+		PARAMS(KEY_ROW, OPERATOR_ROW,
+			TB_F_ID("printer", 0,
+				"the only one or the one marked default when absent")),
+		.prose = "opens the drawer that hangs on a printer",
+		.answers = "{job}",
 	},
 	{
 		.name = "events.subscribe",
@@ -391,7 +402,7 @@ const struct tb_method tb_methods[] = {
 			TB_F_ID("reservation", 0, "which this commits")),
 		.prose = "posts a paid sale and commits its reservation",
 		.answers = "{passage, state, earned{points, wallet}, reasons[], balances, "
-                           "progress[], coupons[], warnings[]}",
+			   "progress[], coupons[], warnings[]}",
 	},
 	{
 		.name = "passage.reverse",
@@ -416,7 +427,7 @@ const struct tb_method tb_methods[] = {
 			TB_F_DATE("business_day", 0, "the shop's date of the sale when absent")),
 		.prose = "one passage",
 		.answers = "{passage, sale, business_day, occurred_at, state, customer?, earned, "
-                           "reasons[], total, lines[]}",
+			   "reasons[], total, lines[]}",
 	},
 	{
 		.name = "print.cancel",
@@ -457,6 +468,14 @@ const struct tb_method tb_methods[] = {
 		PARAMS(TB_F_ID("id", TB_REQUIRED, "of the job")),
 		.prose = "how far a job is",
 		.answers = "{id, state, reason?}",
+	},
+	{
+		.name = "print.list",
+		.roles = TB_ROLE_DEVICE,
+		OWN(tb_method_print_list),
+		PARAMS(LIMIT_ROW, CURSOR_ROW),
+		.prose = "jobs that have not ended, in their order",
+		.answers = "{jobs[{id, device, kind, state, reason?}], cursor?}",
 	},
 	{
 		.name = "print.raw",
@@ -510,7 +529,7 @@ const struct tb_method tb_methods[] = {
 			TB_F_STRINGS("sites", 0, 1000, TB_ID_CHARS, "all when absent")),
 		.prose = "figures of a period",
 		.answers = "{passages, new_customers, known_customers, turnover, average_basket, "
-                           "loyalty_cost, by_day[], by_hour[], top_rewards[]}",
+			   "loyalty_cost, by_day[], by_hour[], top_rewards[]}",
 	},
 	{
 		.name = "reward.deduct",
@@ -540,7 +559,7 @@ const struct tb_method tb_methods[] = {
 			TB_F_ID("mode", 0, "kind of sale, which offers look at")),
 		.prose = "what could be used, and what would be earned",
 		.answers = "{rewards[], coupons[], would_earn{points, wallet, reasons[]}, "
-                           "total_after}",
+			   "total_after}",
 	},
 	{
 		.name = "reward.release",
@@ -565,7 +584,7 @@ const struct tb_method tb_methods[] = {
 			TB_F_ID("mode", 0, "kind of sale, which offers look at")),
 		.prose = "holds rewards for a sale, all or nothing",
 		.answers = "{reservation, expires_at, adjustments[], total_before, total_after, "
-                           "to_pay, balances}",
+			   "to_pay, balances}",
 	},
 	{
 		.name = "scan.submit",

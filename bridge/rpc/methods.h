@@ -30,6 +30,9 @@ struct tb_method {
 	const char *answers; /* what the result holds, one line */
 };
 
+/* The row of the method that was called. */
+const struct tb_method *tb_request_method(const struct tb_request *request);
+
 /* Sorted by name. */
 extern const struct tb_method tb_methods[];
 extern const size_t tb_n_methods;

@@ -13,13 +13,13 @@
 #include "bridge/bridge.h"
 #include "bridge/rpc/request.h"
 
-#define TB_RPC_LINE_MAX ((size_t)1 << 20)        /* bytes of one line, its newline not counted */
-#define TB_RPC_CLIENTS_MAX 256                   /* connections at a time */
-#define TB_RPC_IN_FLIGHT_MAX 32                  /* calls of a client that are not answered yet */
-#define TB_RPC_BATCH_MAX 32                      /* calls in one batch */
-#define TB_RPC_DEPTH_MAX 32                      /* arrays and objects within each other */
-#define TB_RPC_VALUES_MAX ((size_t)1 << 18)      /* values in one line */
-#define TB_RPC_BACKLOG_EVENTS_MAX 1000           /* events that a client has not taken */
+#define TB_RPC_LINE_MAX ((size_t)1 << 20)          /* bytes of one line, its newline not counted */
+#define TB_RPC_CLIENTS_MAX 256                     /* connections at a time */
+#define TB_RPC_IN_FLIGHT_MAX 32                    /* calls of a client that are not answered yet */
+#define TB_RPC_BATCH_MAX 32                        /* calls in one batch */
+#define TB_RPC_DEPTH_MAX 32                        /* arrays and objects within each other */
+#define TB_RPC_VALUES_MAX ((size_t)1 << 18)        /* values in one line */
+#define TB_RPC_BACKLOG_EVENTS_MAX 1000             /* events that a client has not taken */
 #define TB_RPC_BACKLOG_BYTES_MAX ((size_t)1 << 20) /* and their bytes */
 
 #define TB_API_MAJOR 1
@@ -35,6 +35,13 @@ void tb_rpc_free(struct tb_rpc *rpc);
 
 /* How many connections stand. */
 unsigned tb_rpc_clients(const struct tb_rpc *rpc);
+
+/*
+ * Events of these kinds (1 << enum tb_notice) on that connection, besides those it has: after the
+ * event `since`, or with UINT64_MAX from now on. -ENOTCONN, -ENOMEM.
+ */
+int tb_rpc_subscribe(struct tb_rpc *rpc, uint64_t client, uint32_t kinds, uint64_t since);
+void tb_rpc_unsubscribe(struct tb_rpc *rpc, uint64_t client, uint32_t kinds);
 
 /* Makes a client of a connected socket, as an accepted one is; takes fd. For tests. */
 int tb_rpc_adopt(struct tb_rpc *rpc, int fd, uint32_t roles, const char *audience);

@@ -71,11 +71,12 @@ const struct tb_shape tb_shape_block = {
 			TB_F_STRING("barcode", 0, 1, 253, "its data"),
 			{.name = "symbology",
 				.type = TB_TYPE_STRING,
+				.flags = TB_REQUIRED,
 				.min = 1,
 				.max = 32,
 				.with = "barcode",
 				.prose = "ean13, ean8, upca, upce, code39, code93, code128, itf, "
-                                         "codabar, "
+					 "codabar, "
 					 "gs1-128"},
 			{.name = "height",
 				.type = TB_TYPE_INT,
@@ -102,7 +103,9 @@ const struct tb_shape tb_shape_block = {
 				.words = "l m q h L M Q H",
 				.with = "qr",
 				.prose = "error correction"},
-			TB_F_INT("feed", 0, 0, 255, "lines", "paper"),
+			{.name = "feed",
+				.type = TB_TYPE_SCALAR,
+				.prose = "true for one line, or how many, to 255"},
 			{.name = "cut",
 				.type = TB_TYPE_SCALAR,
 				.max = 8,
