@@ -161,6 +161,30 @@ lay_text(struct builder *b, const struct tb_block *block)
 	}
 }
 
+/* Made for wider paper: each cell that has a width gives up its part, none vanishes, and together
+ * they have `room`, which is returned. */
+static unsigned
+shrink(unsigned *widths, size_t n, unsigned fixed, unsigned room)
+{
+	unsigned given = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (widths[i] > 0)
+			widths[i] = TB_MAX(widths[i] * room / fixed, 1u);
+		given += widths[i];
+	}
+	for (size_t i = 0; given != room; i = (i + 1) % n) {
+		if (given > room && widths[i] > 1) {
+			widths[i]--;
+			given--;
+		} else if (given < room && widths[i] > 0) {
+			widths[i]++;
+			given++;
+		}
+	}
+	return given;
+}
+
 /* Widths of the cells in columns, their sum at most `columns`. */
 static int
 cell_widths(struct builder *b, const struct tb_block *block, unsigned columns, unsigned *widths)
@@ -176,23 +200,8 @@ cell_widths(struct builder *b, const struct tb_block *block, unsigned columns, u
 	if (n > columns)
 		return refuse(b, -EINVAL, "%zu columns do not fit in a line of %u characters", n,
 			columns);
-	/* Made for wider paper: each gives up its part, and none vanishes. */
-	if (fixed + open > columns) {
-		unsigned room = columns - open, given = 0;
-
-		for (size_t i = 0; i < n; i++) {
-			if (widths[i] > 0)
-				widths[i] = TB_MAX(widths[i] * room / fixed, 1u);
-			given += widths[i];
-		}
-		for (size_t i = 0; given + open > columns; i = (i + 1) % n) {
-			if (widths[i] > 1) {
-				widths[i]--;
-				given--;
-			}
-		}
-		fixed = given;
-	}
+	if (fixed + open > columns)
+		fixed = shrink(widths, n, fixed, columns - open);
 	for (size_t i = 0; i < n && open > 0; i++) {
 		if (block->columns.cells[i].width > 0)
 			continue;
