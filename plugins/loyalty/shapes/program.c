@@ -205,13 +205,15 @@ get_kind(const struct place *place)
 	return TB_REWARD_GIFT;
 }
 
-/* A member that its kind cannot do without: absent, or there and nothing. */
+/* A member that its kind cannot do without: absent, or there and nothing. Below 0 was told before.
+ */
 static void
 need(const struct place *place, const char *member, int64_t value)
 {
-	if (value == 0)
-		fault(place, member,
-			json_object_get(place->object, member) ? "out_of_range" : "missing");
+	const json_t *said = json_object_get(place->object, member);
+
+	if (value == 0 && json_integer_value(said) >= 0)
+		fault(place, member, said ? "out_of_range" : "missing");
 }
 
 static void
