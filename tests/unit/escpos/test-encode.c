@@ -376,11 +376,11 @@ test_code128(void **state)
 	/* 16 04, 16 05 and 16 20 as pairs would be real-time commands. */
 	CODE(TB_BARCODE_CODE128, "160412", "{B160412", 73, 0);
 	CODE(TB_BARCODE_GS1_128, "(01)09501101530003(10)AB(21)7",
-		"{C{1\x01\x09\x32\x0b\x0a\x35\x1e\x00\x03\x0a{BAB{1{C\x15{B7", 73, 0);
+		"{C{1\x01\x09\x32\x0b\x01\x35\x00\x03\x0a{BAB{1217", 73, 0);
 	CODE(TB_BARCODE_GS1_128,
 		"10AB\x1d"
 		"217",
-		"{C{1\x0a{BAB{1{C\x15{B7", 73, 0);
+		"{C{1\x0a{BAB{1217", 73, 0);
 	CODE(TB_BARCODE_CODE128,
 		"10AB\x1d"
 		"2",
