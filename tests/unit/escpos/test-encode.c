@@ -380,11 +380,11 @@ test_code128(void **state)
 	CODE(TB_BARCODE_GS1_128,
 		"10AB\x1d"
 		"217",
-		"{C{1\x0a{BAB{1217", 73, 0);
+		"{B{110AB{1217", 73, 0);
 	CODE(TB_BARCODE_CODE128,
 		"10AB\x1d"
 		"2",
-		"{C\x0a{BAB{12", 73, 0);
+		"{B10AB{12", 73, 0);
 }
 
 static void
