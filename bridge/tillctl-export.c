@@ -1,48 +1,62 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tillctl export: lists for a spreadsheet on stdout.
+ * tillctl export: a list for a spreadsheet on stdout, all its pages as one.
  */
-#include <stdio.h>
+#include <string.h>
 
 #include "bridge/tillctl.h"
 
-/* The result's one long text, under whatever name it stands. */
-static const char *
-text_of(const json_t *result)
+static json_t *
+make_params(int argc, char *argv[], json_t *cursor)
 {
-	static const char *const names[] = {"csv", "text", "data", "content"};
+	static const char *const names[] = {"what", "from", "to"};
+	json_t *params = json_object();
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (json_is_string(json_object_get(result, names[i])))
-			return tillctl_string(result, names[i]);
-	return NULL;
+	for (int i = 1; i < argc; i++)
+		json_object_set_new(params, names[i - 1], json_string(argv[i]));
+	if (cursor)
+		json_object_set(params, "cursor", cursor);
+	return params;
+}
+
+/* The later pages begin with the names of the columns again. */
+static void
+put_page(const char *csv, bool first)
+{
+	const char *end = strchr(csv, '\n');
+
+	fputs(first || !end ? csv : end + 1, stdout);
 }
 
 static int
 run(struct tillctl *ctl, int argc, char *argv[])
 {
-	_cleanup_json_ json_t *result = NULL;
-	const char *text;
-	int r;
+	_cleanup_json_ json_t *cursor = NULL;
+	bool first = true;
 
-	if (argc != 2)
+	if (argc < 2 || argc > 4)
 		return TILLCTL_USAGE;
-	r = tillctl_ask_long(ctl, "report.export",
-		json_pack("{s:s, s:s}", "what", argv[1], "format", ctl->json ? "json" : "csv"),
-		&result);
-	if (r != TILLCTL_DONE)
-		return r;
-	text = ctl->json ? NULL : text_of(result);
-	if (text)
-		fputs(text, stdout);
-	else
-		tillctl_print_json(result);
+	do {
+		_cleanup_json_ json_t *result = NULL;
+		int r = tillctl_ask_long(
+			ctl, "report.export", make_params(argc, argv, cursor), &result);
+
+		if (r != TILLCTL_DONE)
+			return r;
+		if (ctl->json)
+			tillctl_print_json(result);
+		else
+			put_page(tillctl_string(result, "csv"), first);
+		first = false;
+		json_decref(cursor);
+		cursor = json_incref(json_object_get(result, "cursor"));
+	} while (cursor);
 	return TILLCTL_DONE;
 }
 
 const struct tillctl_command tillctl_export = {
 	.name = "export",
-	.arguments = "WHAT",
-	.prose = "lists as CSV on stdout; help report.export says which",
+	.arguments = "WHAT [FROM [TO]]",
+	.prose = "a list as CSV on stdout; help report.export says which",
 	.run = run,
 };

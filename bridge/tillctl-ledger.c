@@ -2,17 +2,36 @@
 /*
  * tillctl ledger verify: every balance reckoned again from its entries, by the ledger itself.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "bridge/tillctl.h"
 
 static int
+say_result(const json_t *result, const json_t *differences)
+{
+	const json_t *difference;
+	size_t i;
+
+	tillctl_say("%lld entries in %lld accounts\n", (long long)tillctl_number(result, "entries"),
+		(long long)tillctl_number(result, "accounts"));
+	json_array_foreach(differences, i, difference) {
+		_cleanup_free_ char *text = json_dumps(difference, JSON_ENCODE_ANY);
+
+		tillctl_say("  %s\n", text ? text : "");
+	}
+	if (i > 0) {
+		fprintf(stderr, "%zu balances are not the sum of their entries\n", i);
+		return TILLCTL_REFUSED;
+	}
+	tillctl_say("every balance is the sum of its entries\n");
+	return TILLCTL_DONE;
+}
+
+static int
 run(struct tillctl *ctl, int argc, char *argv[])
 {
 	_cleanup_json_ json_t *result = NULL;
-	const char *name;
-	json_t *value;
+	const json_t *differences;
 	int r;
 
 	if (argc != 2 || strcmp(argv[1], "verify") != 0)
@@ -20,15 +39,11 @@ run(struct tillctl *ctl, int argc, char *argv[])
 	r = tillctl_ask_long(ctl, "ledger.verify", NULL, &result);
 	if (r != TILLCTL_DONE)
 		return r;
-	if (ctl->json) {
-		tillctl_print_json(result);
-		return TILLCTL_DONE;
-	}
-	tillctl_say("the ledger adds up\n");
-	json_object_foreach(result, name, value)
-		if (json_is_integer(value))
-			tillctl_say("  %s %lld\n", name, (long long)json_integer_value(value));
-	return TILLCTL_DONE;
+	differences = json_object_get(result, "differences");
+	if (!ctl->json)
+		return say_result(result, differences);
+	tillctl_print_json(result);
+	return json_array_size(differences) ? TILLCTL_REFUSED : TILLCTL_DONE;
 }
 
 const struct tillctl_command tillctl_ledger = {

@@ -16,7 +16,7 @@ say_link(const json_t *link)
 		tillctl_say("link      none needed: the ledger is on this machine\n");
 	else
 		tillctl_say("link      %s since %s\n", state, tillctl_string(link, "since"));
-	if (json_object_get(link, "skew_ms"))
+	if (tillctl_number(link, "skew_ms"))
 		tillctl_say("clock     %lld ms from the server's\n",
 			(long long)tillctl_number(link, "skew_ms"));
 }

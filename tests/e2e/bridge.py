@@ -187,7 +187,7 @@ class Bridge:
 
     def environment(self):
         env = dict(os.environ, RUNTIME_DIRECTORY=self.runtime, STATE_DIRECTORY=self.state)
-        env['TILLBRIDGE_MODULES'] = os.path.join(BUILD, 'plugins', 'loyalty')
+        env['TILLBRIDGE_MODULE_DIR'] = os.path.join(BUILD, 'plugins', 'loyalty')
         options = 'detect_leaks=1:abort_on_error=0:exitcode=99:handle_segv=1'
         env.setdefault('ASAN_OPTIONS', options)
         env.setdefault('UBSAN_OPTIONS', 'print_stacktrace=1:halt_on_error=1:exitcode=99')
@@ -263,6 +263,12 @@ class Bridge:
 
     def connect(self, **options):
         return Till(self.path, heard=self.heard, **options)
+
+    def verify(self):
+        """The ledger proves its balances."""
+        with self.connect() as till:
+            result = till.call('ledger.verify')
+        assert result['differences'] == [], result
 
     def descriptors(self):
         return len(os.listdir(f'/proc/{self.process.pid}/fd'))

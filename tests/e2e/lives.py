@@ -123,7 +123,7 @@ def sales_survive_a_kill():
                 assert till.call('passage.post', sale(i)) == answer, 'another answer'
                 assert till.call('passage.show', {'sale': f'S{i}',
                                                   'business_day': '2025-05-06'})['total'] == 500
-            till.call('ledger.verify')
+            bridge.verify()
 
 
 def a_scan_nobody_heard():
@@ -293,7 +293,7 @@ def damaged_databases():
         bridge.start()
         with bridge.connect() as till:
             assert till.call('passage.show', {'sale': 'S1', 'business_day': '2025-05-06'})
-            till.call('ledger.verify')
+            bridge.verify()
 
 
 def newer_databases():
@@ -340,13 +340,13 @@ def full_disk():
             till.call('passage.post', params)
             for i in done[:: max(1, len(done) // 200)] + done[-3:]:
                 till.call('passage.show', {'sale': f'S{i}', 'business_day': '2025-05-06'})
-            till.call('ledger.verify')
+            bridge.verify()
         bridge.stop()
         bridge.start()
         with bridge.connect() as till:
             for i in done[-20:]:
                 till.call('passage.show', {'sale': f'S{i}', 'business_day': '2025-05-06'})
-            till.call('ledger.verify')
+            bridge.verify()
 
 
 def state_directory_not_ours():

@@ -132,7 +132,7 @@ class Story:
                 raise AssertionError(f'step {number} ({step.get("call", "race")}): {error}\n'
                                      f'why: {self.vector.get("why")}') from error
         if self.vector.get('conf', {}).get('connector', 'ledger') == 'ledger':
-            self.till().call('ledger.verify')
+            self.bridge.verify()
         for till in self.tills.values():
             till.close()
 
