@@ -485,6 +485,51 @@ full_disk_refuses_and_recovers(void **state)
 	assert_non_null(again.answer);
 }
 
+static void
+trip(const char *text)
+{
+	assert_int_equal(
+		sqlite3_exec(tb_state_db(f->bridge.state), text, NULL, NULL, NULL), SQLITE_OK);
+}
+
+/* A job without its key would be printed again when the till says it again. */
+static void
+job_and_key_are_one(void **state)
+{
+	_cleanup_request_ struct tb_request half = {0}, whole = {0};
+
+	trip("CREATE TRIGGER trip BEFORE INSERT ON print_key "
+	     "BEGIN SELECT RAISE(FAIL, 'no'); END");
+	call(&half, tb_method_print_raw, "{\"key\":\"1\",\"data\":\"QUJD\"}");
+	settle();
+	assert_string_equal(half.error, "internal");
+	assert_int_equal(on_disk("SELECT count(*) FROM print_job", NULL), 0);
+	assert_string_equal(f->events, "");
+	trip("DROP TRIGGER trip");
+	call(&whole, tb_method_print_raw, "{\"key\":\"1\",\"data\":\"QUJD\"}");
+	settle();
+	assert_non_null(whole.answer);
+}
+
+/* A start that could not write what became of a job does not send it either. */
+static void
+start_that_cannot_write(void **state)
+{
+	char id[TB_JOB_ID_SIZE];
+
+	plug(&f->left);
+	print_text("1", "left", "a", id);
+	trip("CREATE TRIGGER trip BEFORE UPDATE ON print_job "
+	     "BEGIN SELECT RAISE(FAIL, 'no'); END");
+	stop();
+	start();
+	assert_job(id, "printing");
+	trip("DROP TRIGGER trip");
+	plug(&f->left);
+	assert_job(id, "unknown lost");
+	assert_int_equal(f->left.printed, 1);
+}
+
 /* Somebody else holds the lock while a job ends: it is written when that is over, and the next job
  * waits for it. */
 static void
@@ -580,6 +625,8 @@ main(void)
 		STAGED(queue_has_a_limit),
 		STAGED(drawer_does_not_open_late),
 		STAGED(full_disk_refuses_and_recovers),
+		STAGED(job_and_key_are_one),
+		STAGED(start_that_cannot_write),
 		STAGED(end_that_cannot_be_written),
 		STAGED(mark_that_cannot_be_written),
 		STAGED(old_jobs_and_keys_go),
