@@ -19,9 +19,10 @@ struct tb_name_index {
 };
 
 /*
- * NFC, case and blanks folded as tb_text_fold() does. Plain ASCII, which is most of what tills
- * send, needs no tables and no memory. ret_heap is to be freed; the result is NULL without memory
- * or when text is not UTF-8.
+ * NFC, case and blanks folded as tb_text_fold() does. ASCII and the letters of U+00C0 to U+00FF,
+ * which is nearly all that tills send, need no tables and no memory: composed they are already, and
+ * their cases lie 32 apart, but for the sharp s, which is two letters, and the two signs among
+ * them. ret_heap is to be freed; the result is NULL without memory or when text is not UTF-8.
  */
 static const char *
 fold(const char *text, char *room, char **ret_heap)
@@ -30,10 +31,14 @@ fold(const char *text, char *room, char **ret_heap)
 	bool gap = false;
 
 	*ret_heap = NULL;
-	for (const char *p = text; *p; p++) {
-		unsigned char c = (unsigned char)*p;
+	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+		unsigned char c = *p, second = 0;
 
-		if (c >= 0x80 || to - room >= SHORT_NAME - 2)
+		if (c == 0xc3 && p[1] >= 0x80 && p[1] <= 0xbf && p[1] != 0x9f)
+			second = *++p;
+		else if (c >= 0x80)
+			return *ret_heap = tb_text_fold(text);
+		if (to - room >= SHORT_NAME - 4)
 			return *ret_heap = tb_text_fold(text);
 		if (c == ' ' || (c >= '\t' && c <= '\r')) {
 			gap = to != room;
@@ -43,6 +48,8 @@ fold(const char *text, char *room, char **ret_heap)
 			*to++ = ' ';
 		gap = false;
 		*to++ = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+		if (second)
+			*to++ = (char)(second < 0x9f && second != 0x97 ? second + 0x20 : second);
 	}
 	*to = '\0';
 	return room;

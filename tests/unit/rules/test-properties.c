@@ -4,6 +4,7 @@
  * fixed, so a failure comes again.
  */
 
+#include "base/money.h"
 #include "tests/unit/rules/ticket.h"
 
 #define ROUNDS 4000
@@ -516,6 +517,56 @@ lots_give_what_they_have(void **state)
 	}
 }
 
+/* R1 by the letter: floors first, then one unit after the other to the largest remainder. */
+static void
+spread_slowly(int64_t amount, const int64_t *weights, size_t n, int64_t *shares)
+{
+	bool gained[100] = {false};
+	int64_t sum = 0, left = amount;
+
+	for (size_t i = 0; i < n; i++)
+		sum += weights[i];
+	for (size_t i = 0; i < n; i++) {
+		shares[i] = sum ? (int64_t)((__int128)amount * weights[i] / sum) : 0;
+		left -= shares[i];
+	}
+	for (; left > 0; left--) {
+		size_t best = n;
+
+		for (size_t i = 0; i < n; i++)
+			if (!gained[i] &&
+				(best == n || (__int128)amount * weights[i] % sum >
+						      (__int128)amount * weights[best] % sum))
+				best = i;
+		gained[best] = true;
+		shares[best]++;
+	}
+}
+
+static void
+a_spread_is_the_one_of_the_rule(void **state)
+{
+	for (uint64_t round = 0; round < ROUNDS; round++) {
+		int64_t weights[100], fast[100], slow[100], sum = 0, most;
+		size_t n;
+
+		seed = (round + 1) * 0x9e3779b97f4a7c15u;
+		n = 1 + (size_t)upto(one_in(3) ? 99 : 12);
+		most = one_in(4) ? INT64_MAX / 100 : 1 + upto(300);
+		for (size_t i = 0; i < n; i++) {
+			weights[i] = one_in(3) ? most : upto(most);
+			sum += weights[i];
+		}
+		spread_slowly(upto(sum), weights, n, slow);
+		for (size_t i = 0, total = 0; i < n; i++) {
+			total += (size_t)slow[i];
+			if (i == n - 1)
+				assert_int_equal(tb_spread((int64_t)total, weights, n, fast), 0);
+		}
+		assert_memory_equal(fast, slow, n * sizeof(*fast));
+	}
+}
+
 int
 main(void)
 {
@@ -526,6 +577,7 @@ main(void)
 		cmocka_unit_test(codes_of_a_quote_are_reckoned_together),
 		cmocka_unit_test(a_return_of_everything_takes_back_what_was_earned),
 		cmocka_unit_test(lots_give_what_they_have),
+		cmocka_unit_test(a_spread_is_the_one_of_the_rule),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
