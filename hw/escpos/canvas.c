@@ -166,8 +166,8 @@ tb_canvas_draw(struct tb_canvas *canvas, int x, int y, const struct tb_bitmap *b
 }
 
 void
-tb_canvas_draw_turned(struct tb_canvas *canvas, int x, int y, const struct tb_bitmap *bitmap,
-	enum tb_turn turn)
+tb_canvas_draw_turned(
+	struct tb_canvas *canvas, int x, int y, const struct tb_bitmap *bitmap, enum tb_turn turn)
 {
 	unsigned w = bitmap->w, h = bitmap->h;
 

@@ -44,8 +44,8 @@ void tb_canvas_reach(struct tb_canvas *canvas, unsigned rows);
 void tb_canvas_draw(struct tb_canvas *canvas, int x, int y, const struct tb_bitmap *bitmap,
 	unsigned sx, unsigned sy);
 /* The same, with the bitmap turned first; x and y are the upper left corner of what comes out. */
-void tb_canvas_draw_turned(struct tb_canvas *canvas, int x, int y, const struct tb_bitmap *bitmap,
-	enum tb_turn turn);
+void tb_canvas_draw_turned(
+	struct tb_canvas *canvas, int x, int y, const struct tb_bitmap *bitmap, enum tb_turn turn);
 /* A black box. */
 void tb_canvas_fill(struct tb_canvas *canvas, int x, int y, unsigned w, unsigned h);
 

@@ -56,6 +56,7 @@ struct tb_item {
 			uint32_t character;
 			struct tb_style style;
 			unsigned space; /* dots of w that are character spacing */
+			bool wide;      /* a cell of the kanji font */
 		} cell;
 		struct {
 			uint8_t *bits; /* owned; w x h dots */
@@ -79,14 +80,19 @@ struct tb_symbol {
 };
 
 /* The system that pairs of bytes are in. */
-enum tb_kanji { TB_KANJI_GB18030, TB_KANJI_SHIFT_JIS, TB_KANJI_JIS, TB_KANJI_KOREAN, TB_KANJI_COUNT };
+enum tb_kanji {
+	TB_KANJI_GB18030,
+	TB_KANJI_SHIFT_JIS,
+	TB_KANJI_JIS,
+	TB_KANJI_KOREAN,
+	TB_KANJI_COUNT
+};
 
 struct tb_page_mode {
 	bool on;
 	unsigned x, y, w, h; /* the area, dots */
 	uint8_t direction;   /* 0..3 */
 	int pos_y;           /* of the bottom of what is put next, in the direction of print */
-	unsigned top;        /* where the page will stand on the paper */
 	struct tb_canvas canvas;
 	struct tb_element **elements; /* owned, until FF */
 	size_t n, cap;
@@ -94,10 +100,10 @@ struct tb_page_mode {
 
 /* Bytes in front of a command's end. */
 struct tb_reader {
-	struct tb_buf bytes;   /* the command so far, cropped at TB_INTERPRET_COMMAND_MAX */
-	uint64_t want;         /* bytes to come before it has to be looked at again */
+	struct tb_buf bytes; /* the command so far, cropped at TB_INTERPRET_COMMAND_MAX */
+	uint64_t want;       /* bytes to come before it has to be looked at again */
 	const struct tb_command *command; /* NULL: the lead is not complete */
-	bool foreign;          /* it is of the other dialect's table */
+	bool foreign;                     /* it is of the other dialect's table */
 	bool cropped;
 };
 
@@ -116,8 +122,7 @@ struct tb_interpret {
 	/* paper */
 	struct tb_canvas canvas;
 	unsigned y;
-	bool used; /* something came since the last cut */
-	bool bitten; /* … that a person would want to see: an element */
+	bool used;                                   /* an element came since the last cut */
 	unsigned image_x, image_y, image_w, image_h; /* not told yet; image_h 0: none */
 
 	/* modes */
@@ -132,7 +137,8 @@ struct tb_interpret {
 	unsigned n_tabs;
 
 	/* characters */
-	const uint16_t *upper; /* the upper half of the page in use */
+	int page_known;        /* enum tb_page, or -1 */
+	const uint16_t *upper; /* else the upper half; NULL: the page is not known */
 	uint8_t country;
 	bool utf8;
 	bool kanji_on;
@@ -144,6 +150,7 @@ struct tb_interpret {
 	/* the line */
 	struct tb_item *items;
 	size_t n_items;
+	size_t strip_bytes;
 	int pos; /* dots from the left margin */
 
 	/* codes */
@@ -189,11 +196,13 @@ void tb_escpos_byte(struct tb_interpret *in, uint8_t byte);
 void tb_star_byte(struct tb_interpret *in, uint8_t byte);
 
 /* interpret-line.c: the line and the paper */
+/* Dots of n motion units (GS P). */
+unsigned tb_units(const struct tb_interpret *in, unsigned n, bool across);
 unsigned tb_line_area(const struct tb_interpret *in);
 bool tb_line_empty(const struct tb_interpret *in);
 void tb_line_cell(struct tb_interpret *in, uint32_t character, bool wide);
 void tb_line_strip(struct tb_interpret *in, uint8_t *bits, unsigned w, unsigned h);
-/* Takes the element over (and what it points to) when there is a line for it to wait in. */
+/* Tells an element that has no place on the paper, behind what the line already holds. */
 void tb_line_tell(struct tb_interpret *in, const struct tb_element *element);
 /* Prints what is pending and feeds; at least `feed` dots in all, and as much as was printed. */
 void tb_line_print(struct tb_interpret *in, unsigned feed);
@@ -208,25 +217,31 @@ struct tb_place {
 	bool fits;
 };
 struct tb_place tb_line_block(struct tb_interpret *in, unsigned w, unsigned h);
-/* Draws at a place; turned by page mode's direction. */
-void tb_line_draw(struct tb_interpret *in, int x, int y, const struct tb_bitmap *bitmap);
+/*
+ * Draws at a place in the direction of print, in page mode turned by its direction. x and y are the
+ * upper left corner of the bitmap as it is after `turn`.
+ */
+void tb_line_draw(
+	struct tb_interpret *in, int x, int y, const struct tb_bitmap *bitmap, enum tb_turn turn);
+void tb_line_fill(struct tb_interpret *in, int x, int y, unsigned w, unsigned h);
 struct tb_element *tb_element_copy(const struct tb_element *element);
 void tb_element_free(struct tb_element *element);
 
 /* interpret-glyph.c: one cell as dots */
-struct tb_cell_bits {
-	struct tb_bitmap bitmap;
-	uint8_t bits[(8 * 32 + 8 * 255) / 8 * 8 * 32];
-};
 void tb_cell_size(const struct tb_interpret *in, const struct tb_style *style, bool wide,
 	unsigned *ret_w, unsigned *ret_h);
-void tb_cell_draw(struct tb_interpret *in, int x, int y, const struct tb_item *item);
+void tb_cell_draw(
+	struct tb_interpret *in, int x, int y, const struct tb_item *item, enum tb_turn turn);
 /* A short text in one size, for what stands under a barcode. */
-void tb_cell_write(struct tb_interpret *in, int x, int y, const char *text, size_t len, uint8_t font);
+void tb_cell_write(
+	struct tb_interpret *in, int x, int y, const char *text, size_t len, uint8_t font);
 
 /* interpret-text.c: bytes to characters */
 void tb_text_reset(struct tb_interpret *in);
+/* A byte from 20h on, or the next of a character of several. */
 void tb_text_byte(struct tb_interpret *in, uint8_t byte);
+/* Something that is no text comes: half a character is lost. */
+void tb_text_break(struct tb_interpret *in);
 void tb_text_slot(struct tb_interpret *in, uint8_t slot);
 void tb_text_star_slot(struct tb_interpret *in, uint8_t slot);
 void tb_text_kanji(struct tb_interpret *in, bool on, enum tb_kanji system);
@@ -236,8 +251,13 @@ size_t tb_utf8_put(uint32_t character, char out[4]);
 /* interpret-image.c: pictures */
 void tb_image_raster(struct tb_interpret *in, const uint8_t *bits, unsigned w, unsigned h,
 	unsigned sx, unsigned sy);
+/* Dots without a word about a picture: a symbol. */
+void tb_image_put(struct tb_interpret *in, int x, int y, const uint8_t *bits, unsigned w,
+	unsigned h, unsigned sx, unsigned sy);
 void tb_image_columns(struct tb_interpret *in, uint8_t mode, const uint8_t *data, unsigned n);
 void tb_image_flush(struct tb_interpret *in);
+/* Dots of a picture were put there; those that touch are told as one. */
+void tb_image_tell(struct tb_interpret *in, int x, int y, unsigned w, unsigned h);
 bool tb_image_graphics(struct tb_interpret *in, const uint8_t *body, size_t len);
 void tb_image_done(struct tb_interpret *in);
 bool tb_image_fs_q(struct tb_interpret *in, const uint8_t *bytes, size_t len);
@@ -245,16 +265,34 @@ bool tb_image_fs_p(struct tb_interpret *in, const uint8_t *bytes, size_t len);
 bool tb_image_gs_star(struct tb_interpret *in, const uint8_t *bytes, size_t len);
 bool tb_image_gs_slash(struct tb_interpret *in, const uint8_t *bytes, size_t len);
 /* Columns of 8 * bytes dots, top in bit 7, turned into rows; owned, NULL without memory. */
-uint8_t *tb_columns_to_rows(const uint8_t *data, unsigned n, unsigned bytes, unsigned sx, unsigned sy);
+uint8_t *tb_columns_to_rows(
+	const uint8_t *data, unsigned n, unsigned bytes, unsigned sx, unsigned sy);
 
 /* interpret-code.c: bars and squares */
-void tb_code_bars(struct tb_interpret *in, uint8_t m, const uint8_t *data, size_t len);
-void tb_code_bars_typed(struct tb_interpret *in, const char *type, const uint8_t *data, size_t len);
+/* m of GS k; false: what it is to print cannot be. */
+bool tb_code_bars(struct tb_interpret *in, uint8_t m, const uint8_t *data, size_t len);
+bool tb_code_bars_typed(struct tb_interpret *in, const char *type, const uint8_t *data, size_t len);
 bool tb_code_2d(struct tb_interpret *in, const uint8_t *body, size_t len);
+bool tb_symbol_store(struct tb_symbol *symbol, const uint8_t *data, size_t len);
 void tb_code_2d_reset(struct tb_interpret *in);
 void tb_code_qr(struct tb_interpret *in, const uint8_t *data, size_t len, unsigned module,
 	unsigned ecc, bool micro);
 void tb_code_other(struct tb_interpret *in, const char *type, const uint8_t *data, size_t len);
+
+/* interpret-code128.c: the values of a CODE128 symbol; zero at first, the owner frees text */
+#define TB_CODE128_MAX 1024
+#define TB_CODE128_FNC1 0x100u
+struct tb_code128 {
+	uint8_t values[TB_CODE128_MAX];
+	size_t n;
+	struct tb_buf text; /* UTF-8, as a reader gives it */
+	bool gs1;           /* FNC1 stands first */
+	bool bad;           /* not to be encoded */
+	char set;           /* 'A', 'B', 'C'; 0 before the start */
+	bool shift, high;   /* {S and {4: for the next character */
+};
+void tb_code128_named(struct tb_code128 *code, const uint8_t *data, size_t len);
+void tb_code128_chosen(struct tb_code128 *code, const uint16_t *marks, size_t n);
 
 /* interpret-bars.c: the widths of a symbol's bars and gaps, in turn, the first a bar */
 #define TB_BARS_MAX 4096

@@ -244,8 +244,13 @@ give_up(struct tb_interpret *in)
 	size_t len = reader->bytes.len;
 	uint8_t last = bytes[len - 1];
 	bool again = len > 1 && last < 0x20;
+	/* ESC GS and ESC RS are Star's, whatever follows. */
+	bool star = in->config.dialect == TB_DIALECT_ESCPOS && len == 3 && bytes[0] == LEAD_ESC &&
+	            (bytes[1] == LEAD_GS || bytes[1] == 0x1E);
 
-	if (!in->deselected)
+	if (star && !in->deselected)
+		tb_interpret_suspect(in, bytes, again ? len - 1 : len);
+	else if (!in->deselected)
 		tb_interpret_unknown(in, bytes, again ? len - 1 : len);
 	reader_reset(reader);
 	if (again)
@@ -264,8 +269,8 @@ settle(struct tb_interpret *in)
 			(const uint8_t *)reader->bytes.data, reader->bytes.len);
 	if (more == TB_NEED_BAD) {
 		if (!in->deselected)
-			tb_interpret_unknown(in, (const uint8_t *)reader->bytes.data,
-				reader->bytes.len);
+			tb_interpret_unknown(
+				in, (const uint8_t *)reader->bytes.data, reader->bytes.len);
 		reader_reset(reader);
 		return;
 	}
@@ -312,7 +317,7 @@ lead(struct tb_interpret *in, uint8_t byte)
 static bool
 begins(const struct tb_interpret *in, uint8_t byte)
 {
-	if (in->n_pair > 0 && byte >= 0x20)
+	if (in->n_pair > 0)
 		return false;
 	switch (byte) {
 	case LEAD_ESC:
@@ -332,9 +337,9 @@ begins(const struct tb_interpret *in, uint8_t byte)
 static void
 byte_outside(struct tb_interpret *in, uint8_t byte)
 {
+	if (in->n_pair > 0 && byte < 0x20)
+		tb_text_break(in);
 	if (begins(in, byte)) {
-		if (in->n_pair > 0)
-			tb_text_byte(in, byte);
 		lead(in, byte);
 	} else if (in->deselected) {
 		return;
@@ -380,11 +385,10 @@ tb_interpret_at_rest(const struct tb_interpret *in)
 int
 tb_interpret_end(struct tb_interpret *in)
 {
-	if (in->n_pair > 0)
-		tb_text_byte(in, 0);
+	tb_text_break(in);
 	if (in->reader.bytes.len > 0) {
-		tb_interpret_unknown(in, (const uint8_t *)in->reader.bytes.data,
-			in->reader.bytes.len);
+		tb_interpret_unknown(
+			in, (const uint8_t *)in->reader.bytes.data, in->reader.bytes.len);
 		reader_reset(&in->reader);
 	}
 	tb_page_clear(in);

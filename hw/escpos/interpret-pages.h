@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Code pages that are only ever read: what a till's software may choose in some printer and we
+ * never do. Pages that are also written are those of codepage.h, so that each exists once.
+ */
+#pragma once
+
+#include "base/macros.h"
+
+enum tb_read_page {
+	TB_READ_PAGE_720,
+	TB_READ_PAGE_771,
+	TB_READ_PAGE_772,
+	TB_READ_PAGE_774,
+	TB_READ_PAGE_851,
+	TB_READ_PAGE_853,
+	TB_READ_PAGE_855,
+	TB_READ_PAGE_862,
+	TB_READ_PAGE_864,
+	TB_READ_PAGE_869,
+	TB_READ_PAGE_874,
+	TB_READ_PAGE_928,
+	TB_READ_PAGE_1001,
+	TB_READ_PAGE_1098,
+	TB_READ_PAGE_1125,
+	TB_READ_PAGE_1255,
+	TB_READ_PAGE_1256,
+	TB_READ_PAGE_1258,
+	TB_READ_PAGE_3001,
+	TB_READ_PAGE_3002,
+	TB_READ_PAGE_3011,
+	TB_READ_PAGE_3012,
+	TB_READ_PAGE_3021,
+	TB_READ_PAGE_3041,
+	TB_READ_PAGE_3840,
+	TB_READ_PAGE_3841,
+	TB_READ_PAGE_3843,
+	TB_READ_PAGE_3844,
+	TB_READ_PAGE_3845,
+	TB_READ_PAGE_3846,
+	TB_READ_PAGE_3847,
+	TB_READ_PAGE_3848,
+	TB_READ_PAGE_RK1048,
+	TB_READ_PAGE_KATAKANA,
+	TB_READ_PAGE_TCVN,
+	TB_READ_PAGE_TCVN_CAPITALS,
+	TB_READ_PAGE_THAI_42,
+	TB_READ_PAGE_THAI_11,
+	TB_READ_PAGE_THAI_13,
+	TB_READ_PAGE_THAI_14,
+	TB_READ_PAGE_THAI_16,
+	TB_READ_PAGE_THAI_18,
+	TB_READ_PAGE_STAR,
+	TB_READ_PAGE_COUNT,
+};
+
+/* Bytes 80..FF in order; 0 where a page has no character. */
+extern const uint16_t tb_read_pages[TB_READ_PAGE_COUNT][128];
