@@ -53,6 +53,8 @@ update_held(struct tb_device *device)
 
 	if (trouble && (!device->held || strcmp(device->held, trouble) != 0)) {
 		device->held = trouble;
+		/* Whoever told it may not tell when it is over. */
+		tb_source_set_timer_in(device->poll_timer, TB_HELD_POLL_US);
 		emit_job(device, TB_JOB_HELD, trouble);
 	} else if (!trouble && device->held) {
 		device->held = NULL;
