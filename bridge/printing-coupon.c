@@ -112,7 +112,8 @@ tb_printing_coupon_document(struct tb_printing *printing, const uint8_t *body, s
 		.valid_to = json_string_value(json_object_get(json, "valid_to")),
 		.first_name = json_string_value(json_object_get(json, "first_name")),
 		.language = conf->language,
-		.shop = conf->site,
+		/* A site that nobody named is no shop's name. */
+		.shop = strcmp(conf->site, "shop") != 0 ? conf->site : NULL,
 		.reprint = reprint || json_is_true(json_object_get(json, "printed")),
 	};
 	int r = -EINVAL;

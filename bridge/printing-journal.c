@@ -29,6 +29,7 @@ static const char schema[] =
 	" body BLOB);"
 	"CREATE INDEX IF NOT EXISTS print_job_waiting ON print_job(printer, seq, size)"
 	" WHERE body IS NOT NULL;"
+	"CREATE INDEX IF NOT EXISTS print_job_open ON print_job(seq) WHERE body IS NOT NULL;"
 	"CREATE INDEX IF NOT EXISTS print_job_coupon ON print_job(coupon) WHERE coupon IS NOT NULL;"
 	"CREATE INDEX IF NOT EXISTS print_job_untold ON print_job(seq) WHERE told = 0;"
 	"CREATE TABLE IF NOT EXISTS print_key("
