@@ -1,0 +1,297 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The daemon is ended, as by pulling the plug, at each of its calls that write, in turn, over a sale with
+reservation, passage, coupon and its print job; then it is started again, everything is said again with
+the keys it had, and what must hold is looked at: what was answered is there once and is answered the
+same, points and holds add up, no coupon can be spent twice or is printed twice in silence.
+
+    kills.py [--every N] [--at N]     TEST_LONG: at every single call"""
+
+import argparse
+import json
+import mmap
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+
+sys.path.insert(0, os.path.dirname(__file__))
+from bridge import PATIENCE, Bridge, Gone, Refused, program
+from tap import Tap
+
+SHORT = 24  # calls that the short form ends it at
+PROGRAM = {
+    'currency': 'EUR', 'time_zone': 'Europe/Paris', 'earning': {'per_passage': 10},
+    'rewards': [
+        {'id': 'three-euros', 'kind': 'amount', 'title': 'Trois euros', 'cost_points': 5,
+         'value': 300},
+        {'id': 'tenth', 'kind': 'percent', 'title': 'Dix pour cent', 'bp': 1000}],
+    'coupons': [{'id': 'each', 'reward': 'tenth', 'on': {'every_n_passages': 1},
+                 'valid_days': 30}]}
+DAY = '2025-05-06'
+
+
+def basket(total):
+    return {'lines': [{'no': 1, 'article': {'code': 'A', 'label': 'Article'}, 'quantity': 1000,
+                       'unit_price': total, 'total': total}], 'total': total}
+
+
+class Paper:
+    """A receipt printer behind a port: says that it is well, and keeps every byte."""
+
+    QUESTION = re.compile(rb'\x10\x04[\x01-\x04]|\x1dr\x01|\x1d\(H\x06\x00\x30\x30(....)', re.S)
+
+    def __init__(self):
+        self.listener = socket.create_server(('127.0.0.1', 0))
+        self.port = self.listener.getsockname()[1]
+        self.papers = []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client = self.listener.accept()[0]
+            except OSError:
+                return
+            self.papers.append(bytearray())
+            threading.Thread(target=self.serve, args=(client, self.papers[-1]),
+                             daemon=True).start()
+
+    def serve(self, client, paper):
+        answered = 0
+        try:
+            while data := client.recv(1 << 16):
+                paper += data
+                for question in self.QUESTION.finditer(paper, answered):
+                    answered = question.end()
+                    asked = question.group()
+                    client.sendall(b'\x12' if asked[0] == 0x10 else b'\x00' if asked[1] == 0x72
+                                   else b'\x37\x22' + question.group(1) + b'\x00')
+        except OSError:
+            pass
+        client.close()
+
+    def tickets(self):
+        """The bytes of each document; one that broke off ends with its connection."""
+        return [bytes(ticket) for paper in list(self.papers)
+                for ticket in bytes(paper).split(b'\x1b@') if ticket]
+
+    def copies(self, code, marked):
+        symbol = b'\x31\x50\x30' + code.encode()
+        return sum(symbol in ticket and (b'REPRINT' in ticket) == marked
+                   for ticket in self.tickets())
+
+    def close(self):
+        self.listener.close()
+
+
+class Sale:
+    """What is said to the daemon, each call with its key; answers are kept by name."""
+
+    def __init__(self):
+        self.answers = {}
+
+    def steps(self):
+        """(name, method, params) in order; params may need an answer from before."""
+        yield 'program', 'program.replace', {'key': 'program', 'program': PROGRAM}
+        yield 'customer', 'customer.create', {
+            'key': 'customer', 'draw_card': True,
+            'record': {'first_name': 'Éléonore', 'last_name': 'Martin'}}
+        customer = self.answers['customer']['customer']['id']
+        yield 'first', 'passage.post', {
+            'key': 'first', 'sale': 'S1', 'business_day': DAY, 'customer': customer,
+            'occurred_at': f'{DAY}T10:00:00+02:00', **basket(1000),
+            'tenders': [{'kind': 'cash', 'amount': 1000}]}
+        yield 'held', 'reward.reserve', {
+            'key': 'held', 'sale': 'S2', 'customer': customer, 'basket': basket(1200),
+            'uses': [{'reward': 'three-euros'}]}
+        yield 'second', 'passage.post', {
+            'key': 'second', 'sale': 'S2', 'business_day': DAY, 'customer': customer,
+            'occurred_at': f'{DAY}T12:00:00+02:00', **basket(1200),
+            'tenders': [{'kind': 'cash', 'amount': 900}],
+            'reservation': self.answers['held']['reservation']}
+        yield 'document', 'print.document', {
+            'key': 'document', 'document': {'blocks': [{'text': 'Merci'}, {'cut': True}]}}
+
+    def play(self, bridge):
+        """Says it all; an answer given before must be given again."""
+        with bridge.connect() as till:
+            for name, method, params in self.steps():
+                answer = till.call(method, params)
+                if name in self.answers:
+                    assert answer == self.answers[name], (
+                        f'{name} is answered another time with {json.dumps(answer)}, first with '
+                        f'{json.dumps(self.answers[name])}')
+                self.answers[name] = answer
+            wait_for_prints(till)
+
+    def coupons(self):
+        return [coupon for name in ('first', 'second')
+                for coupon in self.answers[name]['coupons']]
+
+
+def wait_for_prints(till):
+    """Until no job waits: each change of one is told."""
+    till.call('events.subscribe', {'kinds': ['job']})
+    while till.call('print.list')['jobs']:
+        till.event('job')
+
+
+class Killed(Bridge):
+    """A daemon that ends at its n-th call that writes."""
+
+    def __init__(self, conf):
+        super().__init__(conf)
+        self.record_path = os.path.join(self.folder, 'calls')
+        with open(self.record_path, 'wb') as file:
+            file.write(bytes(64))
+
+    def preload(self):
+        libraries = [program('libkill-points.so')]
+        said = subprocess.run(['ldd', program('tillbridged')], capture_output=True, text=True,
+                              check=True).stdout
+        # the sanitizer's library must be the first
+        libraries[:0] = re.findall(r'=> (\S*/lib[at]san\.so\S*)', said)
+        return ':'.join(libraries)
+
+    def start_counting(self, at=0, half=False):
+        env = {'LD_PRELOAD': self.preload(), 'KILL_POINTS_FILE': self.record_path,
+               'KILL_POINTS_AT': str(at)}
+        if half:
+            env['KILL_POINTS_HALF'] = '1'
+        return self.start(env=env)
+
+    def count(self):
+        with open(self.record_path, 'rb') as file, \
+                mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as record:
+            return int.from_bytes(record[:8], 'little'), record[8:32].rstrip(b'\0').decode()
+
+
+def with_bridge(function, *args):
+    paper = Paper()
+    bridge = Killed('[device receipts]\ndriver = printer-escpos\n'
+                    f'address = tcp:127.0.0.1:{paper.port}\nprofile = default80\n')
+    try:
+        return function(bridge, paper, *args)
+    finally:
+        bridge.remove()
+        paper.close()
+
+
+def history(till, customer):
+    entries, cursor = [], {}
+    while True:
+        page = till.call('customer.history', {'id': customer, **cursor})
+        entries += [(entry['unit'], entry['kind'], entry['delta']) for entry in page['entries']]
+        if 'cursor' not in page:
+            return sorted(entries)
+        cursor = {'cursor': page['cursor']}
+
+
+def books(till, sale):
+    """What the account comes to, without what is drawn anew each time."""
+    customer = sale.answers['customer']['customer']['id']
+    seen = till.call('customer.lookup', {'id': customer})
+    till.call('ledger.verify')
+    return {'points': seen['balances']['points'],
+            'available': seen['balances']['points_available'],
+            'passages': seen['balances']['passages'],
+            'coupons': len(seen['coupons']),
+            'history': history(till, customer)}
+
+
+def look_at_papers(till, sale, paper):
+    """A coupon is on paper once without the mark, or its job says that nobody knows."""
+    for coupon in sale.coupons():
+        code = coupon['code']
+        plain = paper.copies(code, marked=False)
+        assert plain <= 1, f'{plain} copies of one coupon, none marked'
+        assert 'job' in coupon, f'an earned coupon has no job: {coupon}'
+        state = till.call('print.job', {'id': coupon['job']})['state']
+        assert state in ('confirmed', 'sent', 'unknown'), f'its job is {state}'
+        if state != 'unknown':
+            assert plain == 1, f'the job is {state}, and {plain} copies are on paper'
+            assert 'printed_at' in till.call('coupon.check', {'code': code}), 'no printed_at'
+        till.call('print.coupon', {'key': f'again-{code}', 'code': code})
+    wait_for_prints(till)
+    for coupon in sale.coupons():
+        assert paper.copies(coupon['code'], marked=True) >= 1, 'a second copy is not marked'
+
+
+def spend_twice(till, sale):
+    """One of the coupons, on two sales: the second is refused."""
+    customer = sale.answers['customer']['customer']['id']
+    code = sale.coupons()[0]['code']
+    use = {'customer': customer, 'basket': basket(1000), 'uses': [{'coupon': code}]}
+    held = till.call('reward.reserve', {'key': 'spend', 'sale': 'S8', **use})
+    till.call('passage.post', {
+        'sale': 'S8', 'business_day': DAY, 'customer': customer, **basket(1000),
+        'occurred_at': f'{DAY}T15:00:00+02:00', 'reservation': held['reservation'],
+        'tenders': [{'kind': 'cash', 'amount': held['to_pay']}]})
+    refused = till.refusal('reward.reserve', {'key': 'again', 'sale': 'S9', **use})
+    assert refused.code in ('coupon_used', 'reward_not_applicable'), refused
+
+
+def undisturbed(bridge, paper):
+    """How many calls there are, and what the books come to."""
+    sale = Sale()
+    bridge.start_counting()
+    sale.play(bridge)
+    with bridge.connect() as till:
+        wanted = books(till, sale)
+        for coupon in sale.coupons():
+            assert paper.copies(coupon['code'], marked=False) == 1, 'a coupon is not on paper'
+        look_at_papers(till, sale, paper)
+    bridge.stop()
+    return bridge.count()[0], wanted
+
+
+def killed(bridge, paper, at, half, wanted):
+    sale = Sale()
+    try:
+        bridge.start_counting(at, half)
+        sale.play(bridge)
+        bridge.process.terminate()
+    except (Gone, OSError):
+        pass
+    except AssertionError:
+        if bridge.process.poll() is None:
+            raise
+    code = bridge.process.wait(PATIENCE)
+    bridge.process = None
+    if code == 0:
+        return  # this time there were a few calls fewer
+    assert code == -9, f'ended with {code} at {bridge.count()}:\n{bridge.log()}'
+    bridge.start()
+    sale.play(bridge)
+    with bridge.connect() as till:
+        got = books(till, sale)
+        assert got == wanted, f'the books are {got}, not {wanted}'
+        look_at_papers(till, sale, paper)
+        spend_twice(till, sale)
+    sale.play(bridge)
+    bridge.stop()
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument('--every', type=int)
+    options.add_argument('--at', type=int)
+    options = options.parse_args()
+    tap = Tap()
+    found = []
+    tap.run('a sale that nobody disturbs',
+            lambda: found.extend(with_bridge(undisturbed)))
+    if found:
+        calls, wanted = found
+        every = options.every or (1 if os.environ.get('TEST_LONG') else max(1, calls // SHORT))
+        points = [options.at] if options.at else range(1, calls + 1, every)
+        for i, at in enumerate(points):
+            tap.run(f'ended at call {at} of {calls}', with_bridge, killed, at, i % 2 == 1, wanted)
+    tap.done()
+
+
+if __name__ == '__main__':
+    main()
