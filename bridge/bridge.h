@@ -32,3 +32,11 @@ struct tb_bridge {
 /* What happens at the end of a turn, in this order: the connector commits and its answers are
  * given; the journal commits and what waited for it goes on; the clients' lines are written out. */
 enum tb_turn_rank { TB_RANK_CONNECTOR = 0, TB_RANK_STATE = 10, TB_RANK_FLUSH = 20 };
+
+/*
+ * Starts state … devices; loop, conf and the directories are there. On failure nothing is left
+ * running and ret_why is a sentence (to free; NULL without memory).
+ */
+int tb_bridge_start(struct tb_bridge *bridge, char **ret_why);
+/* Ends them. Safe with parts that were never started. */
+void tb_bridge_stop(struct tb_bridge *bridge);

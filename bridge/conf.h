@@ -64,8 +64,7 @@ TB_DEFINE_CLEANUP(struct tb_conf *, tb_conf_free);
  * of their names, all of which may be missing. Each thing wrong is a line "FILE:LINE: what, and
  * what was expected" in problems. 0, -EINVAL with problems, -ENOMEM.
  */
-int tb_conf_load(
-	const char *file, const char *dir, struct tb_conf **ret, struct tb_buf *problems);
+int tb_conf_load(const char *file, const char *dir, struct tb_conf **ret, struct tb_buf *problems);
 
 /* The value of a key, its default, or NULL when it is neither set nor has one. */
 const char *tb_conf_get(const struct tb_conf *conf, const char *section, const char *key);

@@ -137,11 +137,12 @@ void
 tb_loyalty_call(
 	struct tb_loyalty *loyalty, enum tb_op op, json_t *params, tb_done_fn done, void *userdata)
 {
-	struct own_call *own = calloc(1, sizeof(*own));
+	/* The bridge is ending, or this is one without an account. */
+	struct own_call *own = loyalty ? calloc(1, sizeof(*own)) : NULL;
 
 	if (!own) {
 		if (done)
-			done(&(struct tb_answer){.error = TB_ERROR_INTERNAL}, userdata);
+			done(&(struct tb_answer){.error = TB_ERROR_SERVER_UNREACHABLE}, userdata);
 		return;
 	}
 	*own = (struct own_call){
@@ -294,7 +295,10 @@ tb_loyalty_method(struct tb_request *request)
 		.userdata = request,
 	};
 
-	call(tb_request_bridge(request)->loyalty, &c);
+	if (tb_request_bridge(request)->loyalty)
+		call(tb_request_bridge(request)->loyalty, &c);
+	else
+		tb_request_fail(request, TB_ERROR_SERVER_UNREACHABLE, NULL);
 }
 
 /* ---- the link ---- */
