@@ -12,20 +12,6 @@
 static void
 ask_next(struct tb_device *device)
 {
-	struct tb_loop *loop = device->host->loop;
-	uint64_t now_us = tb_loop_now_us(loop);
-	size_t stale = 0;
-
-	while (stale < device->n_questions &&
-		device->questions[stale].asked_us + TB_ANSWER_STALE_US < now_us)
-		stale++;
-	if (stale == 0 && device->n_questions == TB_QUESTIONS_MAX)
-		stale = 1;
-	device->n_questions -= stale;
-	memmove(device->questions, device->questions + stale,
-		device->n_questions * sizeof(device->questions[0]));
-	device->questions[device->n_questions++] = (struct tb_question){
-		.n = (uint8_t)device->asking, .asked_us = now_us};
 	tb_buf_add(&device->control, (const uint8_t[]){0x10, 0x04, (uint8_t)device->asking}, 3);
 	tb_source_set_timer_in(device->answer_timer, TB_ANSWER_US);
 	tb_job_flush_control(device);
@@ -68,20 +54,14 @@ answer_is_late(void *userdata)
 	round_over(device, device->asking > 1);
 }
 
+/* All answers look alike: it belongs to the question that waits, and one that comes when none does
+ * is too late to mean anything. */
 static void
 take_dle_eot(struct tb_device *device, uint8_t byte)
 {
-	unsigned n;
-
-	if (device->n_questions == 0)
+	if (!device->asking || device->control.len > 0)
 		return;
-	n = device->questions[0].n;
-	device->n_questions--;
-	memmove(device->questions, device->questions + 1,
-		device->n_questions * sizeof(device->questions[0]));
-	tb_health_dle_eot(&device->health, n, byte);
-	if (n != device->asking)
-		return;
+	tb_health_dle_eot(&device->health, device->asking, byte);
 	if (device->asking == 4) {
 		round_over(device, true);
 		return;

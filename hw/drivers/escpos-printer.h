@@ -13,14 +13,11 @@
 #include "hw/transport/transport.h"
 
 #define TB_ANSWER_US (500 * UINT64_C(1000)) /* for one answer to DLE EOT */
-#define TB_ANSWER_STALE_US \
-	(5 * UINT64_C(1000000))             /* after that no answer belongs to the question */
 #define TB_PROOF_US (3 * UINT64_C(1000000)) /* for the answer behind the last byte */
 #define TB_PROOF_STALE_US (30 * UINT64_C(1000000))
 #define TB_PROOF_POLL_US (500 * UINT64_C(1000))
 #define TB_HELD_POLL_US UINT64_C(1000000)
 #define TB_STALL_US (60 * UINT64_C(1000000)) /* without a byte taken: held */
-#define TB_QUESTIONS_MAX 16
 
 enum tb_job_phase {
 	TB_PHASE_IDLE,
@@ -29,11 +26,6 @@ enum tb_job_phase {
 	TB_PHASE_WRITING,  /* a slice goes out */
 	TB_PHASE_BETWEEN,  /* how is it, before the next slice */
 	TB_PHASE_PROVING,  /* all bytes are taken; has it printed them */
-};
-
-struct tb_question {
-	uint8_t n; /* of DLE EOT */
-	uint64_t asked_us;
 };
 
 /* The driver's own device. Owned by who opened it, freed by close. */
@@ -50,8 +42,6 @@ struct tb_device {
 	struct tb_printer_health health;
 	bool told; /* the printer's state has been told at least once */
 	enum tb_printer_state told_state;
-	struct tb_question questions[TB_QUESTIONS_MAX]; /* unanswered, oldest first */
-	size_t n_questions;
 	unsigned asking; /* n of the DLE EOT that is waited for; 0: none */
 	bool answered;   /* the last round of questions was */
 	struct tb_source *answer_timer;
