@@ -26,3 +26,13 @@ const char *tb_devices_printer(struct tb_devices *devices, const char *name,
 /* The audience that has claimed the device, NULL when nobody has; ret_client its connection. */
 const char *tb_devices_claimant(
 	struct tb_devices *devices, const char *device, uint64_t *ret_client);
+
+/*
+ * device.claim and device.release: both answer the request, the claim perhaps only when the holder
+ * has had timeout_us to say that he keeps the device.
+ */
+struct tb_request;
+void tb_devices_claim(struct tb_devices *devices, struct tb_request *request, const char *name,
+	uint64_t timeout_us);
+void tb_devices_release(
+	struct tb_devices *devices, struct tb_request *request, const char *name);
