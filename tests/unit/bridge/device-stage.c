@@ -23,7 +23,7 @@ struct tb_request {
 struct stage stage;
 static tb_client_gone_fn gone_fn;
 static void *gone_userdata;
-static uint64_t gone_client;
+static uint64_t gone_client = UINT64_MAX;
 static char *last_told;
 
 void
@@ -34,7 +34,7 @@ stage_begin(void)
 	stage.bridge.conf = &stage.conf;
 	stage.bridge.rpc = (struct tb_rpc *)&stage; /* somebody is there */
 	stage.bridge.printing = (struct tb_printing *)&stage;
-	gone_client = 0;
+	gone_client = UINT64_MAX;
 }
 
 void
