@@ -122,6 +122,8 @@ put_off(struct printer *p, uint64_t delay_us)
 static void
 drop_job(struct printer *p)
 {
+	if (p->row.coupon)
+		p->printing->told_idle = false;
 	tb_document_free(TAKE_PTR(p->document));
 	free(TAKE_PTR(p->raw));
 	tb_print_row_done(&p->row);
@@ -261,9 +263,12 @@ end_job(struct printer *p, enum tb_job_state state, const char *reason)
 		if (holds(p))
 			p->state = -1;
 	}
-	if (p->row.coupon)
-		p->printing->told_idle = false;
 	change(p, state, reason);
+	/* In this turn, so that whoever hears of the job finds the coupon printed. */
+	if (p->row.coupon && (state == TB_JOB_SENT || state == TB_JOB_CONFIRMED)) {
+		p->printing->told_idle = false;
+		tb_printing_tell(p->printing);
+	}
 }
 
 /* Nothing of the job was printed: it waits again, as if it had never been handed over. */

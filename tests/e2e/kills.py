@@ -12,13 +12,12 @@ import json
 import mmap
 import os
 import re
-import socket
 import subprocess
 import sys
-import threading
 
 sys.path.insert(0, os.path.dirname(__file__))
 from bridge import PATIENCE, Bridge, Gone, Refused, program
+from paper import Paper, configuration
 from tap import Tap
 
 SHORT = 24  # calls that the short form ends it at
@@ -36,55 +35,6 @@ DAY = '2025-05-06'
 def basket(total):
     return {'lines': [{'no': 1, 'article': {'code': 'A', 'label': 'Article'}, 'quantity': 1000,
                        'unit_price': total, 'total': total}], 'total': total}
-
-
-class Paper:
-    """A receipt printer behind a port: says that it is well, and keeps every byte."""
-
-    QUESTION = re.compile(rb'\x10\x04[\x01-\x04]|\x1dr\x01|\x1d\(H\x06\x00\x30\x30(....)', re.S)
-
-    def __init__(self):
-        self.listener = socket.create_server(('127.0.0.1', 0))
-        self.port = self.listener.getsockname()[1]
-        self.papers = []
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                client = self.listener.accept()[0]
-            except OSError:
-                return
-            self.papers.append(bytearray())
-            threading.Thread(target=self.serve, args=(client, self.papers[-1]),
-                             daemon=True).start()
-
-    def serve(self, client, paper):
-        answered = 0
-        try:
-            while data := client.recv(1 << 16):
-                paper += data
-                for question in self.QUESTION.finditer(paper, answered):
-                    answered = question.end()
-                    asked = question.group()
-                    client.sendall(b'\x12' if asked[0] == 0x10 else b'\x00' if asked[1] == 0x72
-                                   else b'\x37\x22' + question.group(1) + b'\x00')
-        except OSError:
-            pass
-        client.close()
-
-    def tickets(self):
-        """The bytes of each document; one that broke off ends with its connection."""
-        return [bytes(ticket) for paper in list(self.papers)
-                for ticket in bytes(paper).split(b'\x1b@') if ticket]
-
-    def copies(self, code, marked):
-        symbol = b'\x31\x50\x30' + code.encode()
-        return sum(symbol in ticket and (b'REPRINT' in ticket) == marked
-                   for ticket in self.tickets())
-
-    def close(self):
-        self.listener.close()
 
 
 class Sale:
@@ -171,8 +121,7 @@ class Killed(Bridge):
 
 def with_bridge(function, *args):
     paper = Paper()
-    bridge = Killed('[device receipts]\ndriver = printer-escpos\n'
-                    f'address = tcp:127.0.0.1:{paper.port}\nprofile = default80\n')
+    bridge = Killed(configuration(paper))
     try:
         return function(bridge, paper, *args)
     finally:

@@ -97,6 +97,29 @@ connector_is_told_until_it_hears(void **state)
 	assert_int_equal(on_disk("SELECT count(*) FROM print_job WHERE told = 0", NULL), 0);
 }
 
+/* The end of the job reaches the disk late: so does the connector's part. */
+static void
+connector_is_told_after_a_fault(void **state)
+{
+	char id[TB_JOB_ID_SIZE];
+	sqlite3 *db = tb_state_db(f->bridge.state);
+
+	plug(&f->left);
+	print_coupon("1", "TBC-AB12", id);
+	f->asked[0] = '\0';
+	sqlite3_exec(db,
+		"CREATE TRIGGER trip BEFORE UPDATE ON print_job "
+		"BEGIN SELECT RAISE(FAIL, 'no'); END",
+		NULL, NULL, NULL);
+	tell_job(&f->left, TB_JOB_CONFIRMED, NULL, true);
+	assert_string_equal(f->asked, "");
+	sqlite3_exec(db, "DROP TRIGGER trip", NULL, NULL, NULL);
+	tb_virtual_loop_advance(f->bridge.loop, 2000000);
+	assert_job(id, "confirmed");
+	assert_non_null(strstr(f->asked, "TBC-AB12"));
+	assert_int_equal(on_disk("SELECT count(*) FROM print_job WHERE told = 0", NULL), 0);
+}
+
 static void
 connector_is_told_after_a_restart(void **state)
 {
@@ -321,6 +344,7 @@ main(void)
 		STAGED(only_what_was_printed_is_a_reprint),
 		STAGED(two_printers_one_coupon),
 		STAGED(connector_is_told_until_it_hears),
+		STAGED(connector_is_told_after_a_fault),
 		STAGED(connector_is_told_after_a_restart),
 		STAGED(coupon_call_outlives_the_queue),
 		STAGED(coupon_asked_twice_at_once_is_one),
