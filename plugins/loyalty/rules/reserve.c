@@ -223,6 +223,19 @@ eligible(const struct tb_bill *bill, const struct tb_account *account, const str
 	return account ? earned_it(bill, account, claim) : TB_REASON_NONE;
 }
 
+bool
+tb_rules_usable(const struct tb_program *program, const struct tb_account *account,
+	const struct tb_reward *reward, const struct tb_context *context)
+{
+	const struct tb_basket basket = {.total = INT64_MAX};
+	const struct tb_use use = {.kind = TB_USE_REWARD, .code = reward->id};
+	const struct tb_bill bill = {.program = program, .basket = &basket, .context = context};
+	const struct tb_claim claim = {
+		.use = &use, .reward = reward, .cost_points = reward->cost_points};
+
+	return eligible(&bill, account, &claim) == TB_REASON_NONE;
+}
+
 /* R15: what may be used from the cache at all. */
 static void
 check_offline(const struct tb_bill *bill, const struct tb_claim *claim, struct tb_refusal *refusal)
