@@ -95,6 +95,19 @@ set_style(struct writer *w, const struct tb_text_style *style)
 }
 
 static void
+write_glyphs(struct writer *w, const struct tb_glyph *glyphs, size_t n)
+{
+	struct tb_buf *bytes = &w->out->bytes;
+
+	if (tb_buf_reserve(bytes, n) < 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		bytes->data[bytes->len + i] = (char)glyphs[i].byte;
+	bytes->len += n;
+	mark(w, true);
+}
+
+static void
 write_line(struct writer *w, const struct tb_item *item)
 {
 	const struct tb_run *run = &w->layout->runs[item->line.run];
@@ -114,11 +127,7 @@ write_line(struct writer *w, const struct tb_item *item)
 		while (at < run->n &&
 			(glyphs[at].page >= TB_GLYPH_KEPT || glyphs[at].page == w->page))
 			at++;
-		if (tb_buf_reserve(&w->out->bytes, at - start) < 0)
-			return;
-		for (size_t i = start; i < at; i++)
-			tb_buf_add_byte(&w->out->bytes, glyphs[i].byte);
-		mark(w, true);
+		write_glyphs(w, glyphs + start, at - start);
 	}
 	COMMAND(w, 0x0A);
 }

@@ -234,27 +234,12 @@ next_paragraph(struct builder *b, struct cell *cell)
 	return r;
 }
 
-static int
-add_blanks(struct builder *b, size_t n)
-{
-	static const char blanks[] = "                                                        ";
-	int r = 0;
-
-	while (n > 0 && r == 0) {
-		size_t some = TB_MIN(n, sizeof(blanks) - 1);
-
-		r = tb_text_glyphs(b->layout, blanks, some, &b->page, NULL);
-		n -= some;
-	}
-	return r;
-}
-
 /* Copies glyphs to the end of the array they are in. */
 static int
 copy_glyphs(struct builder *b, size_t first, size_t n)
 {
 	size_t at = b->layout->n_glyphs;
-	int r = add_blanks(b, n);
+	int r = tb_text_blanks(b->layout, n);
 
 	if (r < 0)
 		return r;
@@ -271,12 +256,12 @@ set_cell_line(struct builder *b, struct cell *cell, unsigned width, enum tb_alig
 	size_t pad = width - n, left = align == TB_ALIGN_LEFT    ? 0
 	                               : align == TB_ALIGN_RIGHT ? pad
 	                                                         : pad / 2;
-	int r = add_blanks(b, left);
+	int r = tb_text_blanks(b->layout, left);
 
 	if (r == 0)
 		r = copy_glyphs(b, cell->first, n);
 	if (r == 0)
-		r = add_blanks(b, pad - left);
+		r = tb_text_blanks(b->layout, pad - left);
 	cell->first += next;
 	return r;
 }
@@ -325,7 +310,7 @@ lay_rule(struct builder *b, const struct tb_block *block)
 {
 	static const struct tb_text_style plain = {.width = 1, .height = 1};
 	size_t first = b->layout->n_glyphs, n = tb_layout_columns(b->layout, 0);
-	int r = add_blanks(b, n);
+	int r = tb_text_blanks(b->layout, n);
 
 	if (r < 0)
 		return r;

@@ -29,21 +29,34 @@ note_substitution(struct tb_print_report *report, uint32_t character)
 	memcpy(report->substituted + used, utf8, len + 1);
 }
 
+/* Room for `more` glyphs. */
+static int
+reserve(struct tb_layout *layout, size_t more)
+{
+	size_t cap = TB_MAX(layout->cap_glyphs, (size_t)512);
+	struct tb_glyph *glyphs;
+
+	if (layout->n_glyphs + more <= layout->cap_glyphs)
+		return 0;
+	if (layout->n_glyphs + more > TB_LAYOUT_GLYPHS_MAX)
+		return -E2BIG;
+	while (cap < layout->n_glyphs + more)
+		cap *= 2;
+	glyphs = reallocarray(layout->glyphs, cap, sizeof(*glyphs));
+	if (!glyphs)
+		return -ENOMEM;
+	layout->glyphs = glyphs;
+	layout->cap_glyphs = cap;
+	return 0;
+}
+
 static int
 add_glyph(struct tb_layout *layout, int byte, unsigned page)
 {
-	if (layout->n_glyphs == layout->cap_glyphs) {
-		size_t cap = layout->cap_glyphs ? layout->cap_glyphs * 2 : 1024;
-		struct tb_glyph *glyphs;
+	int r = reserve(layout, 1);
 
-		if (cap > TB_LAYOUT_GLYPHS_MAX)
-			return -E2BIG;
-		glyphs = reallocarray(layout->glyphs, cap, sizeof(*glyphs));
-		if (!glyphs)
-			return -ENOMEM;
-		layout->glyphs = glyphs;
-		layout->cap_glyphs = cap;
-	}
+	if (r < 0)
+		return r;
 	layout->glyphs[layout->n_glyphs++] = (struct tb_glyph){
 		.byte = (uint8_t)byte, .page = (uint8_t)page};
 	return 0;
@@ -107,15 +120,35 @@ add_character(struct tb_layout *layout, uint32_t character, unsigned *page,
 	return add_glyph(layout, byte, *page);
 }
 
-/* Below U+0300 nothing combines: such text is NFC as it stands. */
+/*
+ * Below U+0300 nothing combines, and so it is among the quotes, dashes (E2 80) and signs of money
+ * (E2 82): a text of these is NFC as it stands.
+ */
 static bool
 needs_nfc(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
-		if ((uint8_t)text[i] >= 0xCC)
+		uint8_t byte = (uint8_t)text[i];
+
+		if (byte < 0xCC)
+			continue;
+		if (byte != 0xE2 || ((uint8_t)text[i + 1] != 0x80 && (uint8_t)text[i + 1] != 0x82))
 			return true;
 	}
 	return false;
+}
+
+/* As many printable ASCII characters as there are; returns how many. */
+static size_t
+add_ascii(struct tb_layout *layout, const uint8_t *text, size_t len)
+{
+	struct tb_glyph *glyphs = layout->glyphs + layout->n_glyphs;
+	size_t n = 0;
+
+	for (; n < len && text[n] >= 0x20 && text[n] < 0x7F; n++)
+		glyphs[n] = (struct tb_glyph){.byte = text[n], .page = TB_GLYPH_ANY};
+	layout->n_glyphs += n;
+	return n;
 }
 
 int
@@ -135,21 +168,38 @@ tb_text_glyphs(struct tb_layout *layout, const char *text, size_t len, unsigned 
 		at = composed;
 	}
 	while (left > 0) {
-		utf8proc_int32_t character = *at;
-		utf8proc_ssize_t n = 1;
+		utf8proc_int32_t character;
+		utf8proc_ssize_t n;
 
-		if (character >= 0x20 && character < 0x7F) {
-			r = add_glyph(layout, character, TB_GLYPH_ANY);
-		} else {
-			n = utf8proc_iterate(at, left, &character);
-			if (n <= 0)
-				return -EINVAL;
-			r = add_character(layout, (uint32_t)character, page, report);
-		}
+		r = reserve(layout, (size_t)left);
+		if (r < 0)
+			return r;
+		n = (utf8proc_ssize_t)add_ascii(layout, at, (size_t)left);
+		at += n;
+		left -= n;
+		if (left == 0)
+			break;
+		n = utf8proc_iterate(at, left, &character);
+		if (n <= 0)
+			return -EINVAL;
+		r = add_character(layout, (uint32_t)character, page, report);
 		if (r < 0)
 			return r;
 		at += n;
 		left -= n;
 	}
+	return 0;
+}
+
+int
+tb_text_blanks(struct tb_layout *layout, size_t n)
+{
+	int r = reserve(layout, n);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		layout->glyphs[layout->n_glyphs++] = (struct tb_glyph){
+			.byte = ' ', .page = TB_GLYPH_ANY};
 	return 0;
 }

@@ -11,3 +11,5 @@
  * and stays so as long as it can. */
 int tb_text_glyphs(struct tb_layout *layout, const char *text, size_t len, unsigned *page,
 	struct tb_print_report *report);
+/* Appends n blanks. */
+int tb_text_blanks(struct tb_layout *layout, size_t n);
