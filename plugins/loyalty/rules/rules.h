@@ -441,8 +441,8 @@ int tb_rules_quote(const struct tb_program *program, const struct tb_account *ac
 	const struct tb_context *context, struct tb_quote *ret);
 
 /*
- * Whether a look-up shows the reward as one he could use: whom, when and where it is for, the balance
- * and what must be earned. What only a basket can say (its lines, min_ticket) is left open.
+ * Whether a look-up shows the reward as one he could use: whom, when and where it is for, the
+ * balance and what must be earned. What only a basket can say (its lines, min_ticket) is left open.
  */
 bool tb_rules_usable(const struct tb_program *program, const struct tb_account *account,
 	const struct tb_reward *reward, const struct tb_context *context);

@@ -70,6 +70,8 @@ write_shares(struct tb_jsonw *w, const struct tb_share *shares, size_t n)
 static void
 write_article(struct tb_jsonw *w, const struct tb_adjustment *a)
 {
+	if (!a->label && !a->code && !a->ean)
+		return;
 	tb_jsonw_object(w, "article");
 	tb_jsonw_string(w, "label", a->label);
 	tb_jsonw_string(w, "code", a->code);

@@ -145,18 +145,18 @@ a_whole_program(void **state)
 	_cleanup_faults_ struct tb_faults faults = {0};
 	_cleanup_json_ json_t *json = parse(
 		"{'currency':'EUR','time_zone':'Europe/"
-	        "Paris','earning':{'per_passage':2,'per_amount':"
+		"Paris','earning':{'per_passage':2,'per_amount':"
 		"{'points':1,'amount':100},'per_article':true,'combine':'sum','min_ticket':500,"
 		"'on_loyalty_tender':true},'max_points_per_passage':20,'min_delay_s':3600,"
 		"'points_expire_days':365,'contact_required_to_redeem':true,'offline_max_value':"
-	        "500,"
+		"500,"
 		"'rewards':[{'id':'d','kind':'article','title':'Dessert','cost_points':50,'"
-	        "articles':"
+		"articles':"
 		"['Tarte','Éclair'],'sites':['lyon-1'],'valid_from':'2025-05-06','sequence':-1,"
 		"'cost_price':0,'till_reference':'K7'}],'offers':[{'id':'o','when':{'nth_passage':"
-	        "5,"
+		"5,"
 		"'categories':['x']},'gain':{'wallet_bp':250}}],'coupons':[{'id':'k','reward':'d','"
-	        "on':"
+		"on':"
 		"{'days_unseen':60},'valid_days':30}],'profile_bonus':{'fields':['birthday'],"
 		"'points':30},'sponsorship':{'sponsor_points':100,'newcomer_points':50}}");
 	_cleanup_(tb_program_freep) struct tb_program *p = NULL;
@@ -209,7 +209,7 @@ what_is_wrong_with_a_basket(void **state)
 		"/basket/total", "total_mismatch");
 	basket_faulty(
 		"{'lines':[{'no':1,'quantity':1000,'unit_price':5,'total':5},{'no':2,'quantity':"
-	        "1000,"
+		"1000,"
 		"'unit_price':5,'total':5},{'no':1,'quantity':1000,'unit_price':5,'total':5}],"
 		"'total':15}",
 		"/basket/lines/2/no", "duplicate");
@@ -231,12 +231,12 @@ a_whole_basket(void **state)
 	_cleanup_faults_ struct tb_faults faults = {0};
 	_cleanup_json_ json_t *json = parse(
 		"{'lines':[{'no':7,'article':{'code':'C','label':'L','ean':'E','category':'K'},'"
-	        "quantity':2000,"
+		"quantity':2000,"
 		"'unit_price':300,'discount':100,'price_kind':'promo','total':500,'vat_bp':550,'"
-	        "flags':"
+		"flags':"
 		"['no_loyalty','deposit']},{'no':8,'quantity':-1000,'unit_price':300,'total':-300,"
 		"'return_of':'S1'},{'no':9,'quantity':1000,'unit_price':1,'total':1,'price_kind':'"
-	        "manual',"
+		"manual',"
 		"'flags':['gift_card_sale'],'return_of':false}],'total':201}");
 
 	assert_int_equal(tb_basket_from_json(json, "/basket", true, &b, &faults), 0);
@@ -338,18 +338,18 @@ static const struct tb_adjustment adjustments[] = {
 static const char adjustments_text[] =
 	"{'adjustments':["
 	"{'kind':'article_offered','line':4,'article':{'label':'Café "
-        "\\\"noir\\\"','code':'C'},'quantity':1000,"
+	"\\\"noir\\\"','code':'C'},'quantity':1000,"
 	"'amount':300,'reward':'f','title':'Un café','till_reference':'K7','use':2},"
-	"{'kind':'line_discount','line':1,'article':{},'amount':52,'reward':'p','title':'p','"
-        "coupon':'K1',"
+	"{'kind':'line_discount','line':1,'amount':52,'reward':'p','title':'p','"
+	"coupon':'K1',"
 	"'use':0},"
 	"{'kind':'ticket_discount','lines':[{'no':1,'amount':0},{'no':20,'amount':"
-        "9223372036854775807},"
+	"9223372036854775807},"
 	"{'no':3,'amount':52}],'amount':9,'reward':'t','title':'t','use':1},"
 	"{'kind':'tender','amount':7,'reward':'c','title':'c','use':0},"
 	"{'kind':'tender','amount':8,'reward':'wallet','title':'Cagnotte','wallet':true,'use':3},"
 	"{'kind':'tender','amount':9,'reward':'gift_card','title':'gift_card','gift_card':'G1','"
-        "use':4}],"
+	"use':4}],"
 	"'total_before':100,'total_after':90,'to_pay':80}";
 
 static void
@@ -445,14 +445,14 @@ a_quote(void **state)
 	tb_quote_write(&buf, &quote);
 	assert_text(&buf,
 		"{'rewards':[{'id':'a','kind':'amount','title':'A','applicable':true,'auto':true,'"
-	        "amount':7,"
+		"amount':7,"
 		"'cost_points':5,'adjustments':[{'kind':'tender','amount':7,'reward':'c','title':'"
-	        "c','use':0}]},"
+		"c','use':0}]},"
 		"{'id':'b','kind':'gift','title':'B','applicable':false,'reason':'held','auto':"
-	        "false,"
+		"false,"
 		"'amount':0,'cost_points':0,'adjustments':[]}],'coupons':[{'code':'K','reward':'a',"
 		"'applicable':false,'reason':'coupon_used','amount':0}],'would_earn':{'points':3,'"
-	        "wallet':0,"
+		"wallet':0,"
 		"'reasons':['capped']},'total_after':99}");
 }
 
