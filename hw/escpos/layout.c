@@ -161,14 +161,35 @@ lay_text(struct builder *b, const struct tb_block *block)
 	}
 }
 
-/* Made for wider paper: each cell that has a width gives up its part, none vanishes, and together
- * they have `room`, which is returned. */
+/* Characters of a text's longest line, near enough: what has no glyph of its own is counted too. */
 static unsigned
-shrink(unsigned *widths, size_t n, unsigned fixed, unsigned room)
+natural_width(const char *text)
 {
-	unsigned given = 0;
+	unsigned longest = 0, n = 0;
+
+	for (; *text; text++) {
+		if (*text == '\n')
+			n = 0;
+		else if (((uint8_t)*text & 0xC0) != 0x80)
+			n++;
+		longest = TB_MAX(longest, n);
+	}
+	return longest;
+}
+
+/*
+ * Made for wider paper: each cell that has a width gives up its part, none vanishes, and together
+ * they have `room`, which is returned. A price is not broken as long as the name beside it has
+ * blanks to give.
+ */
+static unsigned
+shrink(const struct tb_block *block, unsigned *widths, unsigned fixed, unsigned room)
+{
+	size_t n = block->columns.n;
+	unsigned given = 0, natural[TB_DOCUMENT_COLUMNS_MAX];
 
 	for (size_t i = 0; i < n; i++) {
+		natural[i] = natural_width(block->columns.cells[i].text);
 		if (widths[i] > 0)
 			widths[i] = TB_MAX(widths[i] * room / fixed, 1u);
 		given += widths[i];
@@ -180,6 +201,16 @@ shrink(unsigned *widths, size_t n, unsigned fixed, unsigned room)
 		} else if (given < room && widths[i] > 0) {
 			widths[i]++;
 			given++;
+		}
+	}
+	for (size_t i = 0, j = 0; i < n && j < n;) {
+		if (widths[i] == 0 || widths[i] >= natural[i]) {
+			i++;
+		} else if (widths[j] <= TB_MAX(natural[j], 1u)) {
+			j++;
+		} else {
+			widths[i]++;
+			widths[j]--;
 		}
 	}
 	return given;
@@ -201,7 +232,7 @@ cell_widths(struct builder *b, const struct tb_block *block, unsigned columns, u
 		return refuse(b, -EINVAL, "%zu columns do not fit in a line of %u characters", n,
 			columns);
 	if (fixed + open > columns)
-		fixed = shrink(widths, n, fixed, columns - open);
+		fixed = shrink(block, widths, fixed, columns - open);
 	for (size_t i = 0; i < n && open > 0; i++) {
 		if (block->columns.cells[i].width > 0)
 			continue;

@@ -245,9 +245,18 @@ test_columns_too_wide(void **state)
 		{.text = (char *)"A", .width = 40},
 		{.text = (char *)"B", .width = 8, .align = TB_ALIGN_RIGHT},
 	};
+	const struct tb_column wide[] = {
+		{.text = (char *)"Votre solde", .width = 36},
+		{.text = (char *)"120 points", .width = 12, .align = TB_ALIGN_RIGHT},
+	};
 
 	assert_int_equal(tb_document_add_columns(b->document, row, 2), 0);
 	EXPECT_ON(b, "default58", INIT "A                              B\n");
+	/* The price has room because the name leaves it. */
+	tb_document_free(b->document);
+	b->document = tb_document_new();
+	assert_int_equal(tb_document_add_columns(b->document, wide, 2), 0);
+	EXPECT_ON(b, "default58", INIT "Votre solde           120 points\n");
 }
 
 static void
