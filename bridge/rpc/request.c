@@ -171,6 +171,11 @@ check_params(struct tb_request *request)
 void
 tb_request_start(struct tb_request *request, const char *name, json_t *params, const char *doubled)
 {
+	/* With a member said twice it is not even certain which method is meant. */
+	if (doubled) {
+		tb_request_fail_at(request, doubled, "duplicate");
+		return;
+	}
 	request->method = tb_method_find(name);
 	if (!request->method) {
 		tb_request_reject(request, TB_RPC_METHOD_NOT_FOUND);
@@ -178,10 +183,6 @@ tb_request_start(struct tb_request *request, const char *name, json_t *params, c
 	}
 	if (!(request->method->roles & request->roles)) {
 		tb_request_fail(request, TB_ERROR_NOT_PERMITTED, NULL);
-		return;
-	}
-	if (doubled) {
-		tb_request_fail_at(request, doubled, "duplicate");
 		return;
 	}
 	if (params && !json_is_object(params)) {
