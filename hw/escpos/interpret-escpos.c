@@ -10,6 +10,8 @@
 
 /* Bytes that a command ended by NUL may have before it is taken for none. */
 #define UNTIL_NUL_MAX 512
+/* The last symbol that GS k knows in the form with NUL; 7 and 8 are the clones'. */
+#define BAR_FORM_A_MAX 8
 
 #define COUNT(n) ((n) >= '0' && (n) <= '9' ? (n) - '0' : (n))
 
@@ -538,7 +540,7 @@ cmd_bars(struct tb_interpret *in, const uint8_t *b, size_t len)
 	else if (b[2] >= 65)
 		return tb_code_bars(in, b[2], b + 4, len - 4);
 	else
-		return tb_code_bars(in, b[2], b + 3, len - 4);
+		return b[2] <= BAR_FORM_A_MAX && tb_code_bars(in, b[2], b + 3, len - 4);
 	return true;
 }
 
@@ -643,7 +645,7 @@ need_bars(const uint8_t *b, size_t len)
 		return len < 7 ? (long)(7 - len) : len == 7 ? (long)tb_le16(b + 5) : 0;
 	if (b[2] >= 65 && b[2] <= 79)
 		return len == 3 ? 1 : len == 4 ? (long)b[3] : 0;
-	if (b[2] > 32)
+	if (b[2] > 32) /* up to there clones have symbols of their own, all ended by NUL */
 		return TB_NEED_BAD;
 	if (len > 3 && b[len - 1] == 0)
 		return 0;

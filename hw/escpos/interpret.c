@@ -382,6 +382,31 @@ tb_interpret_at_rest(const struct tb_interpret *in)
 	return in->reader.bytes.len == 0 && in->n_pair == 0;
 }
 
+void
+tb_interpret_clear(struct tb_interpret *in)
+{
+	in->n_pair = 0;
+	reader_reset(&in->reader);
+	if (in->page.on)
+		tb_page_leave(in);
+	tb_line_drop(in);
+}
+
+void
+tb_interpret_tear(struct tb_interpret *in)
+{
+	if (in->used || in->canvas.rows > 0)
+		end_ticket(in, false);
+}
+
+void
+tb_interpret_restart(struct tb_interpret *in)
+{
+	tb_interpret_clear(in);
+	in->deselected = false;
+	tb_interpret_init_modes(in);
+}
+
 int
 tb_interpret_end(struct tb_interpret *in)
 {

@@ -126,6 +126,13 @@ int tb_interpret_end(struct tb_interpret *in);
 /* Whether the next byte begins a command or is text; false inside of one. */
 bool tb_interpret_at_rest(const struct tb_interpret *in);
 
+/* What is buffered and not printed yet is forgotten, half a command with it; modes stay. */
+void tb_interpret_clear(struct tb_interpret *in);
+/* The paper is torn off by hand: what stands on it is a ticket, unless there is nothing. */
+void tb_interpret_tear(struct tb_interpret *in);
+/* The power was off: buffers and modes are as at the start, the paper is as it was. */
+void tb_interpret_restart(struct tb_interpret *in);
+
 /* All elements of one stream at once, owned; for those who want no callbacks. */
 struct tb_page_list {
 	struct tb_element *items;

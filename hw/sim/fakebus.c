@@ -22,7 +22,7 @@
  *   hangup NODE             who has it open is hung up, the device stays plugged
  *   settings NODE           says speed and mode as the program has set them
  *   sleep MS                waits before the next command
- *   start                   starts COMMAND now; without this it is started at once
+ *   start                   starts COMMAND; at the end of input at the latest
  *   signal NUMBER           sends COMMAND a signal
  *   quit                    ends
  *
@@ -566,6 +566,7 @@ on_input(gint fd, GIOCondition condition, gpointer userdata)
 	input_watch = 0;
 	g_string_append_c(input, '\n');
 	run_lines(NULL);
+	cmd_start();
 	return G_SOURCE_REMOVE;
 }
 
