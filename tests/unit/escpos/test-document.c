@@ -42,7 +42,7 @@ test_all_blocks(void **state)
 		"{\"text\":\"2,50 €\",\"width\":12,\"align\":\"right\"}]},"
 		"{\"rule\":true},{\"rule\":\"=\"},"
 		"{\"barcode\":\"4006381333931\",\"symbology\":\"ean13\",\"height\":60,\"hri\":"
-	        "false},"
+		"false},"
 		"{\"barcode\":\"A\",\"symbology\":\"code39\"},"
 		"{\"qr\":\"TB:8F3K2M\",\"size\":6,\"ecc\":\"H\"},"
 		"{\"feed\":3},{\"cut\":true},{\"cut\":\"full\"},"
