@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Preloaded into the daemon: ends it, as SIGKILL does, at the n-th call that changes something
- * outside the process. It counts and ends; what must hold afterwards is kills.py's.
+ * Preloaded into the daemon: at the n-th call that changes something outside the process it ends
+ * it, as SIGKILL does, or lets calls on files fail, as a full or broken disk does. It counts and
+ * does that; what must hold afterwards is kills.py's.
  *
- *   KILL_POINTS_AT=N      before the N-th call; 0 or absent: never
- *   KILL_POINTS_HALF=1    a write does half of its bytes first
+ *   KILL_POINTS_AT=N      the N-th call; 0 or absent: never
+ *   KILL_POINTS_HALF=1    a write does half of its bytes before the end
+ *   KILL_POINTS_ERRNO=E   no end: from the N-th on calls on files fail with E; only these count
+ *   KILL_POINTS_FOR=M     so many of them
  *   KILL_POINTS_FILE=F    eight bytes, the count so far, and the name of the last call
  */
 /* Both names of a call are wanted, not one that stands for the other. */
 #undef _FILE_OFFSET_BITS
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
@@ -28,18 +32,30 @@ struct record {
 	char name[24];
 };
 
+enum fate { LIVE, END, FAIL };
+
 static struct record own, *record = &own;
-static uint64_t at;
-static int half;
+static uint64_t at, failing;
+static int half, error;
+
+static uint64_t
+number(const char *variable, uint64_t fallback)
+{
+	const char *text = getenv(variable);
+
+	return text ? strtoull(text, NULL, 10) : fallback;
+}
 
 __attribute__((constructor)) static void
 begin(void)
 {
-	const char *file = getenv("KILL_POINTS_FILE"), *number = getenv("KILL_POINTS_AT");
+	const char *file = getenv("KILL_POINTS_FILE");
 	int fd;
 
-	at = number ? strtoull(number, NULL, 10) : 0;
-	half = getenv("KILL_POINTS_HALF") != NULL;
+	at = number("KILL_POINTS_AT", 0);
+	half = number("KILL_POINTS_HALF", 0) != 0;
+	error = (int)number("KILL_POINTS_ERRNO", 0);
+	failing = number("KILL_POINTS_FOR", 1);
 	if (!file)
 		return;
 	fd = open(file, O_RDWR | O_CLOEXEC);
@@ -51,14 +67,21 @@ begin(void)
 		record = &own;
 }
 
-/* Whether this is the call; the caller does what it wants to have done and calls end(). */
-static int
-is_the_one(const char *name)
+/* What becomes of this call. */
+static enum fate
+fate_of(const char *name, int is_file)
 {
-	uint64_t n = __atomic_add_fetch(&record->count, 1, __ATOMIC_SEQ_CST);
+	uint64_t n;
 
+	if (error && !is_file)
+		return LIVE;
+	n = __atomic_add_fetch(&record->count, 1, __ATOMIC_SEQ_CST);
 	snprintf(record->name, sizeof(record->name), "%s", name);
-	return n == at;
+	if (error && at && n >= at && n - at < failing) {
+		errno = error;
+		return FAIL;
+	}
+	return !error && n == at ? END : LIVE;
 }
 
 static void
@@ -81,11 +104,39 @@ real(const char *name)
 	return function;
 }
 
+/* Some of the bytes may go out before the end. */
+#define BYTES(name, is_file, parameters, fd, data, len, ...) \
+	EXPORT ssize_t name parameters \
+	{ \
+		enum fate fate = fate_of(__func__, is_file); \
+\
+		if (fate == FAIL) \
+			return -1; \
+		if (fate == END && half && len > 1) \
+			(void)!REAL(name, fd, data, len / 2, ##__VA_ARGS__); \
+		if (fate == END) \
+			end(); \
+		return REAL(name, fd, data, len, ##__VA_ARGS__); \
+	}
+
+/* Done or not. */
+#define WHOLE(result, name, is_file, parameters, ...) \
+	EXPORT result name parameters \
+	{ \
+		enum fate fate = fate_of(__func__, is_file); \
+\
+		if (fate == FAIL) \
+			return -1; \
+		if (fate == END) \
+			end(); \
+		return REAL(name, __VA_ARGS__); \
+	}
+
+/* What it says to its log changes nothing. */
 EXPORT ssize_t
 write(int fd, const void *data, size_t len)
 {
-	/* What it says to its log changes nothing. */
-	if (fd != STDERR_FILENO && is_the_one(__func__)) {
+	if (fd != STDERR_FILENO && fate_of(__func__, 0) == END) {
 		if (half && len > 1)
 			(void)!REAL(write, fd, data, len / 2);
 		end();
@@ -93,53 +144,14 @@ write(int fd, const void *data, size_t len)
 	return REAL(write, fd, data, len);
 }
 
-EXPORT ssize_t
-pwrite(int fd, const void *data, size_t len, off_t offset)
-{
-	if (is_the_one(__func__)) {
-		if (half && len > 1)
-			(void)!REAL(pwrite, fd, data, len / 2, offset);
-		end();
-	}
-	return REAL(pwrite, fd, data, len, offset);
-}
-
-EXPORT ssize_t
-pwrite64(int fd, const void *data, size_t len, off64_t offset)
-{
-	if (is_the_one(__func__)) {
-		if (half && len > 1)
-			(void)!REAL(pwrite64, fd, data, len / 2, offset);
-		end();
-	}
-	return REAL(pwrite64, fd, data, len, offset);
-}
-
-EXPORT ssize_t
-send(int fd, const void *data, size_t len, int flags)
-{
-	if (is_the_one(__func__)) {
-		if (half && len > 1)
-			(void)!REAL(send, fd, data, len / 2, flags);
-		end();
-	}
-	return REAL(send, fd, data, len, flags);
-}
-
-/* The rest is done or not. */
-#define WHOLE(result, name, parameters, ...) \
-	EXPORT result name parameters \
-	{ \
-		if (is_the_one(__func__)) \
-			end(); \
-		return REAL(name, __VA_ARGS__); \
-	}
-
-WHOLE(ssize_t, writev, (int fd, const struct iovec *parts, int n), fd, parts, n)
-WHOLE(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), fd, message, flags)
-WHOLE(int, fsync, (int fd), fd)
-WHOLE(int, fdatasync, (int fd), fd)
-WHOLE(int, ftruncate, (int fd, off_t size), fd, size)
-WHOLE(int, ftruncate64, (int fd, off64_t size), fd, size)
-WHOLE(int, unlink, (const char *path), path)
-WHOLE(int, rename, (const char *from, const char *to), from, to)
+BYTES(pwrite, 1, (int fd, const void *data, size_t len, off_t offset), fd, data, len, offset)
+BYTES(pwrite64, 1, (int fd, const void *data, size_t len, off64_t offset), fd, data, len, offset)
+BYTES(send, 0, (int fd, const void *data, size_t len, int flags), fd, data, len, flags)
+WHOLE(ssize_t, writev, 0, (int fd, const struct iovec *parts, int n), fd, parts, n)
+WHOLE(ssize_t, sendmsg, 0, (int fd, const struct msghdr *message, int flags), fd, message, flags)
+WHOLE(int, fsync, 1, (int fd), fd)
+WHOLE(int, fdatasync, 1, (int fd), fd)
+WHOLE(int, ftruncate, 1, (int fd, off_t size), fd, size)
+WHOLE(int, ftruncate64, 1, (int fd, off64_t size), fd, size)
+WHOLE(int, unlink, 0, (const char *path), path)
+WHOLE(int, rename, 0, (const char *from, const char *to), from, to)
