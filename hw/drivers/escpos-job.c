@@ -453,6 +453,9 @@ tb_job_cancel(struct tb_device *device)
 		device->slice_end = 0;
 	else if (device->phase == TB_PHASE_WRITING && device->job->document)
 		device->slice_end = tb_encoded_boundary(&device->encoded, device->taken);
+	else if (device->phase == TB_PHASE_WRITING)
+		device->slice_end = tb_raw_boundary(
+			device->profile, device->bytes, device->len, device->taken);
 	if (device->phase == TB_PHASE_PROVING && device->held)
 		tb_source_set_timer_in(device->poll_timer, 0);
 	else if (device->phase != TB_PHASE_PROVING)
@@ -466,14 +469,15 @@ static void
 note_interrupted(struct tb_device *device)
 {
 	ssize_t pending = tb_stream_pending(device->stream);
-	size_t arrived = device->taken;
+	size_t arrived = device->taken, missing;
 
 	if (pending > 0)
 		arrived -= TB_MIN((size_t)pending, arrived);
 	if (device->job->document)
-		tb_interrupted_note(device->address, tb_encoded_open(&device->encoded, arrived));
+		missing = tb_encoded_open(&device->encoded, arrived);
 	else
-		tb_interrupted_note(device->address, 0);
+		missing = tb_raw_open(device->profile, device->bytes, arrived);
+	tb_interrupted_note(device->address, missing);
 }
 
 void

@@ -108,3 +108,10 @@ void tb_interrupted_note(const char *address, size_t missing);
 /* Bytes that complete the open command; false when the last document was not interrupted. */
 bool tb_interrupted_take(const char *address, size_t *ret_missing);
 bool tb_interrupted_is(const char *address);
+
+/* escpos-raw.c: the place at or behind `at` where no command of a raw job is open; how many bytes
+ * the command still waits for that is open when `taken` have gone out. */
+
+size_t tb_raw_boundary(
+	const struct tb_profile *profile, const uint8_t *bytes, size_t len, size_t at);
+size_t tb_raw_open(const struct tb_profile *profile, const uint8_t *bytes, size_t taken);

@@ -522,6 +522,43 @@ test_raw(void **state)
 	assert_non_null(memmem(b->fake.stream.data, b->fake.stream.len, raw, sizeof(raw)));
 }
 
+/* A raw job is read for where it may be stopped, and for what the printer waits for when it breaks
+ * off. */
+static void
+test_raw_stopped_and_interrupted(void **state)
+{
+	struct bench *b = *state;
+	static uint8_t raw[200] = "ab\n\x1dv0\0\x0a\0\x0a\0"; /* 100 bytes of dots, then text */
+
+	memset(raw + 111, 'x', sizeof(raw) - 111);
+	open_printer(b, "default80");
+	fake_expect_raw(&b->fake, raw, sizeof(raw));
+	b->fake.room = 12 + 50;
+	b->job = (struct tb_print_job){.id = "r1", .raw = raw, .raw_len = sizeof(raw)};
+	print(b);
+	assert_int_equal(b->fake.got, 50);
+	tb_driver_printer_escpos.printer->cancel(b->device);
+	b->fake.room = SIZE_MAX;
+	fake_changed(&b->fake);
+	tb_virtual_loop_settle(b->loop);
+	assert_int_equal(b->state, TB_JOB_FAILED);
+	assert_int_equal(b->fake.got, 111);
+
+	fake_expect_raw(&b->fake, raw, sizeof(raw));
+	b->fake.hang_up_at = b->fake.taken + 12 + 50;
+	print(b);
+	assert_int_equal(b->state, TB_JOB_UNKNOWN);
+	close_printer(b);
+	fake_done(&b->fake);
+	fake_init(&b->fake);
+	open_printer(b, "default80");
+	use_document(b, slip(), "default80");
+	print(b);
+	assert_int_equal(b->state, TB_JOB_CONFIRMED);
+	expect_printed(b);
+	assert_int_equal(b->fake.zeros, 61);
+}
+
 static void
 test_cancelled_before(void **state)
 {
@@ -791,6 +828,7 @@ main(void)
 		TEST(test_a_printer_that_never_reads),
 		TEST(test_hang_up_at_every_byte),
 		TEST(test_raw),
+		TEST(test_raw_stopped_and_interrupted),
 		TEST(test_cancelled_before),
 		TEST(test_cancelled_at_every_byte),
 		TEST(test_junk),
