@@ -441,8 +441,7 @@ tb_job_print(struct tb_device *device, const struct tb_print_job *job)
 }
 
 /* Where the printer is between two commands now the job ends with the next turn of the loop; else
- * when the slice is out. A raw job that has begun goes to its end: where its commands end is not
- * known. */
+ * when the command that is open is out. */
 int
 tb_job_cancel(struct tb_device *device)
 {
