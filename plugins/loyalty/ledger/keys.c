@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* Keys, body hashes and stored answers. */
+
+#include "plugins/loyalty/ledger/keys.h"
+
+#include <nettle/sha2.h>
+#include <string.h>
+
+#define KEEP_US (100 * TB_USEC_PER_DAY) /* at least 90 days, R14 */
+#define PRUNE_ROWS 200                  /* in one go: a turn must stay short */
+#define MEMBERS_MAX 32                  /* of one object, without another allocation */
+
+/* ---- hash --------------------------------------------------------------------------------- */
+
+static int hash_value(struct sha256_ctx *sha, const json_t *value);
+
+static void
+feed_sized(struct sha256_ctx *sha, char tag, const char *text, size_t len)
+{
+	uint8_t head[9] = {(uint8_t)tag};
+	uint64_t n = len;
+
+	/* With its length in front no two values read alike. */
+	memcpy(head + 1, &n, sizeof(n));
+	sha256_update(sha, sizeof(head), head);
+	sha256_update(sha, len, (const uint8_t *)text);
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int
+hash_object(struct sha256_ctx *sha, const json_t *object, const char *except)
+{
+	const char *few[MEMBERS_MAX], **names = few;
+	_cleanup_free_ const char **many = NULL;
+	size_t n = 0, count = json_object_size(object);
+	int r = 0;
+
+	if (count > MEMBERS_MAX) {
+		names = many = calloc(count, sizeof(*many));
+		if (!many)
+			return -ENOMEM;
+	}
+	for (void *i = json_object_iter((json_t *)object); i;
+		i = json_object_iter_next((json_t *)object, i)) {
+		const char *name = json_object_iter_key(i);
+
+		if (!except || strcmp(name, except) != 0)
+			names[n++] = name;
+	}
+	qsort(names, n, sizeof(*names), by_name);
+	feed_sized(sha, '{', (const char *)&n, sizeof(n));
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		feed_sized(sha, 'm', names[i], strlen(names[i]));
+		r = hash_value(sha, json_object_get(object, names[i]));
+	}
+	return r;
+}
+
+static int
+hash_array(struct sha256_ctx *sha, const json_t *array)
+{
+	size_t n = json_array_size(array);
+	int r = 0;
+
+	feed_sized(sha, '[', (const char *)&n, sizeof(n));
+	for (size_t i = 0; i < n && r >= 0; i++)
+		r = hash_value(sha, json_array_get(array, i));
+	return r;
+}
+
+/* Depth is bounded by the line's: 32. */
+static int
+hash_value(struct sha256_ctx *sha, const json_t *value)
+{
+	json_int_t number;
+	double real;
+
+	switch (json_typeof(value)) {
+	case JSON_OBJECT:
+		return hash_object(sha, value, NULL);
+	case JSON_ARRAY:
+		return hash_array(sha, value);
+	case JSON_STRING:
+		feed_sized(sha, 's', json_string_value(value), json_string_length(value));
+		return 0;
+	case JSON_INTEGER:
+		number = json_integer_value(value);
+		feed_sized(sha, 'i', (const char *)&number, sizeof(number));
+		return 0;
+	case JSON_REAL: /* only in a member nobody knows: compared as it was read */
+		real = json_real_value(value);
+		feed_sized(sha, 'r', (const char *)&real, sizeof(real));
+		return 0;
+	default:
+		feed_sized(sha, "tfn"[json_typeof(value) - JSON_TRUE], NULL, 0);
+		return 0;
+	}
+}
+
+int
+tb_hash_body(json_t *params, uint8_t out[TB_HASH_SIZE])
+{
+	struct sha256_ctx sha;
+	int r;
+
+	sha256_init(&sha);
+	r = hash_object(&sha, params, "key");
+	sha256_digest(&sha, TB_HASH_SIZE, out);
+	return r;
+}
+
+/* ---- keys --------------------------------------------------------------------------------- */
+
+static const char *
+method_of(const struct tb_operation *op)
+{
+	static const char *const methods[] = {
+#define X(name, method) [TB_OP_##name] = (method),
+		TB_OPS(X)
+#undef X
+	};
+
+	return methods[op->call->op];
+}
+
+int
+tb_key_find(struct tb_operation *op, const uint8_t hash[TB_HASH_SIZE], bool *ret_said)
+{
+	_cleanup_rows_ struct tb_rows *rows = NULL;
+	const char *answer, *old;
+	size_t len;
+	int r;
+
+	*ret_said = false;
+	r = tb_store_get(op->store, &rows,
+		"SELECT method, hash, answer, coupons FROM keys"
+		" WHERE key = ?1 AND till = ?2 AND site = ?3",
+		V_TEXT(op->call->key), V_TEXT(op->call->caller.till),
+		V_TEXT(op->call->caller.site));
+	if (r <= 0)
+		return r;
+	old = tb_rows_text_n(rows, 1, &len);
+	if (strcmp(tb_rows_text(rows, 0), method_of(op)) != 0)
+		return TB_ERROR_IDEMPOTENCY_CONFLICT;
+	if (!tb_rows_text(rows, 2))
+		return TB_ERROR_CUSTOMER_UNKNOWN; /* it spoke of somebody who was deleted since */
+	if (len != TB_HASH_SIZE || memcmp(old, hash, len) != 0)
+		return TB_ERROR_IDEMPOTENCY_CONFLICT;
+	answer = tb_rows_text_n(rows, 2, &len);
+	tb_buf_add(op->out, answer, len);
+	op->coupons = (unsigned)tb_rows_int(rows, 3);
+	*ret_said = true;
+	return 0;
+}
+
+int
+tb_key_put(struct tb_operation *op, const uint8_t hash[TB_HASH_SIZE])
+{
+	int64_t id;
+	int r = tb_id_draw(op, &id);
+
+	if (r < 0)
+		return r;
+	r = tb_store_run(op->store,
+		"INSERT INTO keys(id, site, till, key, method, customer, coupons, hash, answer)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+		V_INT(id), V_TEXT(op->call->caller.site), V_TEXT(op->call->caller.till),
+		V_TEXT(op->call->key), V_TEXT(method_of(op)), V_ID(op->about), V_INT(op->coupons),
+		V_BLOB(hash, TB_HASH_SIZE), V_TEXT_N(op->out->data, op->out->len));
+	return r < 0 ? r : 0;
+}
+
+int
+tb_keys_forget(struct tb_operation *op, int64_t customer)
+{
+	int r = tb_store_run(op->store,
+		"UPDATE keys SET answer = NULL, hash = X'00', customer = NULL WHERE customer = ?1",
+		V_INT(customer));
+
+	return r < 0 ? r : 0;
+}
+
+int
+tb_keys_prune(struct tb_ledger *ledger, int64_t now)
+{
+	int r = tb_store_run(ledger->store,
+		"DELETE FROM keys WHERE id IN"
+		" (SELECT id FROM keys WHERE id < ?1 ORDER BY id LIMIT ?2)",
+		V_INT(tb_id_at(now - KEEP_US)), V_INT(PRUNE_ROWS));
+
+	return r < 0 ? r : r == PRUNE_ROWS;
+}

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Group commit. A turn's writing calls are only collected; at its end they run in order within one
+ * transaction. When the transaction itself is lost (a full disk may take all of it, not only the
+ * call that met it) they run again one by one, so that nobody is told of something that is not on
+ * disk.
+ */
+
+#include "plugins/loyalty/ledger/turn.h"
+
+#include <string.h>
+#include "base/log.h"
+#include "plugins/loyalty/ledger/account.h"
+#include "plugins/loyalty/ledger/keys.h"
+#include "plugins/loyalty/ledger/reservations.h"
+
+#define RETRY_US (20 * 1000) /* how soon a locked store is tried again */
+#define FORGET_EVERY_US (50 * 1000)
+#define PRUNE_EVERY_US (TB_USEC_PER_DAY / 24)
+#define SPARE_MAX (64 << 10) /* a bigger answer's memory is not kept */
+
+struct waiting {
+	struct tb_list node;
+	struct tb_call call;
+	uint64_t until_us; /* on the loop's clock */
+	enum tb_error error;
+	char *json;
+	size_t len;
+	unsigned coupons;
+	char changed[TB_ID_TEXT]; /* "" for none */
+};
+
+static void
+waiting_free(struct waiting *w)
+{
+	free(w->json);
+	free(w);
+}
+
+/* ---- one call ----------------------------------------------------------------------------- */
+
+/* The keyed part around a handler: say it twice, do it once. */
+static int
+run_keyed(struct tb_operation *op, tb_op_fn fn)
+{
+	uint8_t hash[TB_HASH_SIZE];
+	bool said;
+	int r;
+
+	if (!op->call->key)
+		return fn(op);
+	r = tb_hash_body(op->params, hash);
+	if (r < 0)
+		return r;
+	r = tb_key_find(op, hash, &said);
+	if (r != 0)
+		return r > 0 ? tb_refuse(op, (enum tb_error)r) : r;
+	if (said)
+		return 0;
+	r = fn(op);
+	if (r == 0)
+		r = tb_buf_error(op->out);
+	return r == 0 ? tb_key_put(op, hash) : r;
+}
+
+static int
+run(struct tb_operation *op)
+{
+	const struct tb_op_entry *entry = &tb_op_table[op->call->op];
+	int r;
+
+	if (!op->writing && op->now >= op->ledger->hold_due)
+		return TB_MUST_WRITE;
+	r = entry->flags & TB_OP_KEYED ? run_keyed(op, entry->fn) : entry->fn(op);
+	if (r == 0)
+		r = tb_buf_error(op->out);
+	return r;
+}
+
+static struct tb_operation
+op_begin(struct tb_ledger *l, const struct tb_call *call, struct tb_buf *out, bool writing)
+{
+	tb_buf_reset(out);
+	return (struct tb_operation){
+		.ledger = l,
+		.store = l->store,
+		.call = call,
+		.params = call->params,
+		.out = out,
+		.now = tb_loop_wall_us(l->host->loop),
+		.writing = writing,
+	};
+}
+
+/* What a till hears of it; the cause is logged where it was met. */
+static enum tb_error
+error_of(struct tb_operation *op, int r)
+{
+	if (r == -EOVERFLOW)
+		return (enum tb_error)tb_refuse_at(op, "", "overflow");
+	if (r == -EMSGSIZE)
+		return (enum tb_error)tb_refuse(op, TB_ERROR_TOO_LARGE);
+	if (r < 0)
+		return (enum tb_error)tb_refuse(op, TB_ERROR_INTERNAL);
+	return (enum tb_error)r;
+}
+
+static void
+log_failure(struct tb_ledger *l, const char *what, int r)
+{
+	if (r < 0 && r != -EOVERFLOW && r != -EMSGSIZE)
+		tb_log_error(
+			"ledger: %s: %s (%s)", what, strerror(-r), l->store->ops->why(l->store));
+}
+
+/* ---- calls that only read ----------------------------------------------------------------- */
+
+/* Answers at once when it can; false when the call must wait for the turn's end. */
+static bool
+read_now(struct tb_ledger *l, const struct tb_call *call)
+{
+	struct tb_buf out = l->spare;
+	struct tb_operation op;
+	int r;
+
+	l->spare = TB_BUF_INIT(0);
+	op = op_begin(l, call, &out, false);
+	r = run(&op);
+	if (r == -EBUSY)
+		r = TB_MUST_WRITE; /* somebody holds the file: it waits with the others */
+	if (r != TB_MUST_WRITE) {
+		struct tb_answer answer = {.error = error_of(&op, r)};
+
+		log_failure(l, "a call could not be answered", r);
+		if (answer.error == TB_OK || out.len > 0) {
+			answer.json = out.data;
+			answer.len = out.len;
+		}
+		call->done(&answer, call->userdata);
+	}
+	if (!l->spare.data && out.cap <= SPARE_MAX)
+		l->spare = out;
+	else
+		tb_buf_done(&out);
+	return r != TB_MUST_WRITE;
+}
+
+/* ---- calls of a transaction --------------------------------------------------------------- */
+
+static int
+keep_answer(struct waiting *w, struct tb_operation *op, enum tb_error error)
+{
+	free(w->json);
+	w->json = NULL;
+	w->len = 0;
+	w->error = error;
+	w->coupons = error == TB_OK ? op->coupons : 0;
+	w->changed[0] = '\0';
+	if (error == TB_OK && op->changed && !op->undo)
+		tb_id_format('c', op->changed, w->changed);
+	if (op->out->len == 0)
+		return 0;
+	w->json = malloc(op->out->len + 1);
+	if (!w->json)
+		return -ENOMEM;
+	memcpy(w->json, op->out->data, op->out->len + 1);
+	w->len = op->out->len;
+	return 0;
+}
+
+static void
+fail(struct waiting *w, enum tb_error error)
+{
+	free(w->json);
+	w->json = NULL;
+	w->len = 0;
+	w->error = error;
+	w->coupons = 0;
+	w->changed[0] = '\0';
+}
+
+/* Undoes the call's effects, and what is remembered of them in memory. */
+static int
+undo(struct tb_ledger *l, enum tb_op what)
+{
+	int r = l->store->ops->undo(l->store);
+
+	if (r >= 0 && what == TB_OP_PROGRAM_REPLACE)
+		r = tb_programs_reload(l);
+	return r;
+}
+
+/* Runs one call in its savepoint. Negative: the transaction is gone, with all before it. */
+static int
+run_in_savepoint(struct tb_ledger *l, struct waiting *w, struct tb_buf *out)
+{
+	struct tb_operation op = op_begin(l, &w->call, out, true);
+	enum tb_error error;
+	int r;
+
+	/* Outside of a transaction a savepoint would be one of its own. */
+	if (!l->store->ops->in_transaction(l->store))
+		return -EIO;
+	r = l->store->ops->savepoint(l->store);
+	if (r < 0)
+		return r;
+	r = run(&op);
+	log_failure(l, "a call failed", r);
+	error = error_of(&op, r);
+	if (keep_answer(w, &op, error) < 0)
+		fail(w, TB_ERROR_INTERNAL);
+	if (!l->store->ops->in_transaction(l->store))
+		return r < 0 ? r : -EIO;
+	if (w->error == TB_OK && !op.undo)
+		return l->store->ops->release(l->store);
+	return undo(l, w->call.op);
+}
+
+/*
+ * Reservations past their time are given back before anything else is done in a transaction, and
+ * not as part of a call: a refused call must not take that back.
+ */
+static int
+lapse(struct tb_ledger *l, struct tb_buf *out)
+{
+	static const struct tb_call nobody = {
+		.op = TB_OP_REWARD_RELEASE, .caller = {.site = "", .till = "", .by = "expiry"}};
+	struct tb_operation op = op_begin(l, &nobody, out, true);
+	int r;
+
+	if (op.now < l->hold_due)
+		return 0;
+	r = l->store->ops->savepoint(l->store);
+	if (r < 0)
+		return r;
+	r = tb_reservations_lapse(&op);
+	log_failure(l, "a reservation could not be given back", r);
+	if (!l->store->ops->in_transaction(l->store))
+		return r < 0 ? r : -EIO;
+	return r < 0 ? l->store->ops->undo(l->store) : l->store->ops->release(l->store);
+}
+
+static int
+commit(struct tb_ledger *l)
+{
+	int r = l->store->ops->commit(l->store);
+
+	log_failure(l, "what the tills did could not be written", r);
+	return r;
+}
+
+/* The transaction is gone, or is to be. */
+static void
+abandon(struct tb_ledger *l)
+{
+	int r;
+
+	l->store->ops->rollback(l->store);
+	r = tb_programs_reload(l);
+	log_failure(l, "the program could not be read again", r);
+	/* Holds may have come back: look at once. */
+	l->hold_due = INT64_MIN;
+}
+
+static void
+run_alone(struct tb_ledger *l, struct waiting *w, struct tb_buf *out)
+{
+	int r = l->store->ops->begin(l->store);
+
+	if (r >= 0)
+		r = lapse(l, out);
+	if (r >= 0)
+		r = run_in_savepoint(l, w, out);
+	if (r >= 0)
+		r = commit(l);
+	if (r >= 0)
+		return;
+	abandon(l);
+	fail(w, TB_ERROR_INTERNAL);
+}
+
+static void
+run_all(struct tb_ledger *l, struct tb_list *calls, struct tb_buf *out)
+{
+	struct waiting *w;
+	int r = lapse(l, out);
+
+	tb_list_for_each(w, calls, node) {
+		if (r >= 0)
+			r = run_in_savepoint(l, w, out);
+	}
+	if (r >= 0)
+		r = commit(l);
+	if (r >= 0)
+		return;
+	abandon(l);
+	tb_list_for_each(w, calls, node)
+		run_alone(l, w, out);
+}
+
+static void
+deliver(struct tb_list *calls)
+{
+	struct waiting *w, *tmp;
+
+	tb_list_for_each_safe(w, tmp, calls, node) {
+		struct tb_answer answer = {
+			.error = w->error,
+			.json = w->json,
+			.len = w->len,
+			.coupons = w->coupons,
+			.changed_customer = w->changed[0] ? w->changed : NULL,
+		};
+
+		tb_list_remove(&w->node);
+		w->call.done(&answer, w->call.userdata);
+		waiting_free(w);
+	}
+}
+
+/* ---- the turn ----------------------------------------------------------------------------- */
+
+/* Moves all waiting calls to `to`, so that a done() may make new ones. */
+static void
+take_waiting(struct tb_ledger *l, struct tb_list *to)
+{
+	tb_list_init(to);
+	while (!tb_list_empty(&l->waiting)) {
+		struct waiting *w = tb_list_first(&l->waiting, struct waiting, node);
+
+		tb_list_remove(&w->node);
+		tb_list_append(to, &w->node);
+	}
+	l->n_waiting = 0;
+}
+
+/* Somebody else writes: calls wait for him, each until its deadline. */
+static void
+wait_for_lock(struct tb_ledger *l)
+{
+	struct tb_list late;
+	struct waiting *w, *tmp;
+	uint64_t now = tb_loop_now_us(l->host->loop);
+
+	tb_list_init(&late);
+	tb_list_for_each_safe(w, tmp, &l->waiting, node) {
+		if (now + RETRY_US < w->until_us)
+			continue;
+		tb_list_remove(&w->node);
+		tb_list_append(&late, &w->node);
+		fail(w, TB_ERROR_INTERNAL);
+		l->n_waiting--;
+	}
+	if (!tb_list_empty(&late))
+		tb_log_error("ledger: another program holds ledger.db for writing");
+	if (!tb_list_empty(&l->waiting))
+		tb_source_set_timer_in(l->retry, RETRY_US);
+	deliver(&late);
+}
+
+/* One slice of erasing what was deleted; the timer brings the next. */
+static void
+forget(struct tb_ledger *l)
+{
+	int r = l->store->ops->forget(l->store, l->forget == TB_FORGET_BEGIN);
+
+	log_failure(l, "what was deleted could not be erased", r);
+	l->forget = r == 1 ? TB_FORGET_GO_ON : TB_FORGET_NOTHING;
+	if (r == 1)
+		tb_source_set_timer_in(l->retry, FORGET_EVERY_US);
+}
+
+/* Old keys go in small parts, behind a turn that wrote anyway. */
+static void
+prune(struct tb_ledger *l)
+{
+	int64_t now = tb_loop_wall_us(l->host->loop);
+	int r;
+
+	if (now < l->prune_due)
+		return;
+	r = tb_keys_prune(l, now);
+	log_failure(l, "old keys could not be dropped", r);
+	if (r != 1)
+		l->prune_due = now + PRUNE_EVERY_US;
+}
+
+void
+tb_turn_end(struct tb_ledger *l)
+{
+	_cleanup_buf_ struct tb_buf out = TB_BUF_INIT(0);
+	struct tb_list calls;
+	int r;
+
+	if (l->running || tb_list_empty(&l->waiting))
+		return;
+	r = l->store->ops->begin(l->store);
+	if (r == -EBUSY) {
+		wait_for_lock(l);
+		return;
+	}
+	l->running = true;
+	take_waiting(l, &calls);
+	if (r >= 0) {
+		prune(l);
+		run_all(l, &calls, &out);
+	} else {
+		struct waiting *w;
+
+		log_failure(l, "no transaction", r);
+		tb_list_for_each(w, &calls, node)
+			fail(w, TB_ERROR_INTERNAL);
+	}
+	l->running = false;
+	if (l->forget != TB_FORGET_NOTHING)
+		tb_source_set_timer_in(l->retry, FORGET_EVERY_US);
+	deliver(&calls);
+}
+
+static void
+on_retry(void *userdata)
+{
+	struct tb_ledger *l = userdata;
+
+	tb_turn_end(l);
+	if (l->forget != TB_FORGET_NOTHING && tb_list_empty(&l->waiting))
+		forget(l);
+}
+
+void
+tb_turn_call(struct tb_ledger *l, const struct tb_call *call)
+{
+	uint64_t now = tb_loop_now_us(l->host->loop);
+	struct waiting *w;
+
+	if (tb_list_empty(&l->waiting) && !(tb_op_table[call->op].flags & TB_OP_WRITES) &&
+		read_now(l, call))
+		return;
+	w = calloc(1, sizeof(*w));
+	if (!w) {
+		call->done(&(struct tb_answer){.error = TB_ERROR_INTERNAL}, call->userdata);
+		return;
+	}
+	w->call = *call;
+	w->until_us = call->deadline_us ? call->deadline_us : now + 2 * TB_USEC_PER_SEC;
+	tb_list_append(&l->waiting, &w->node);
+	if (++l->n_waiting >= TB_TURN_MAX)
+		tb_turn_end(l);
+}
+
+int
+tb_turn_init(struct tb_ledger *l)
+{
+	_cleanup_rows_ struct tb_rows *rows = NULL;
+	int r;
+
+	r = tb_store_get(l->store, &rows, "SELECT 1 FROM articles LIMIT 1");
+	if (r < 0)
+		return r;
+	l->has_articles = r > 0;
+	l->hold_due = INT64_MIN;
+	return tb_loop_add_timer(l->host->loop, 1000, on_retry, l, &l->retry);
+}
+
+void
+tb_turn_stop(struct tb_ledger *l)
+{
+	struct tb_list calls;
+	struct waiting *w;
+
+	take_waiting(l, &calls);
+	tb_list_for_each(w, &calls, node)
+		fail(w, TB_ERROR_SERVER_UNREACHABLE);
+	deliver(&calls);
+}
