@@ -1,21 +1,68 @@
 /* SPDX-License-Identifier: MIT */
 /* Whether a configured address means a node that is plugged in. It looks at no bus. */
 
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #include "hw/enumerate.h"
 
-/* Whether a path leads to the same node, by whatever link. */
+#define LINKS_MAX 20
+
+/* Takes "." and ".." out of a path that begins with a slash, in place. */
+static void
+make_straight(char *path)
+{
+	char *out = path;
+
+	for (char *p = path; *p;) {
+		size_t len = strcspn(p + 1, "/");
+
+		if (len == 2 && !memcmp(p + 1, "..", 2)) {
+			while (out > path && *--out != '/')
+				;
+		} else if (len > 0 && !(len == 1 && p[1] == '.')) {
+			memmove(out, p, len + 1);
+			out += len + 1;
+		}
+		p += len + 1;
+	}
+	*out = '\0';
+}
+
+/*
+ * Whether a path is the node, by whatever links. They are followed a step at a time, since a
+ * simulated node may itself be a link to something else.
+ */
 static bool
 is_node(const struct tb_found *found, const char *path)
 {
-	struct stat here, there;
+	char at[PATH_MAX], target[PATH_MAX], next[PATH_MAX];
 
-	return !strcmp(path, found->node) ||
-	       (stat(path, &here) == 0 && stat(found->node, &there) == 0 && S_ISCHR(here.st_mode) &&
-		       here.st_rdev == there.st_rdev);
+	snprintf(at, sizeof(at), "%s", path);
+	for (int i = 0; i < LINKS_MAX && at[0] == '/'; i++) {
+		const char *slash;
+		ssize_t n;
+
+		make_straight(at);
+		if (!strcmp(at, found->node))
+			return true;
+		n = readlink(at, target, sizeof(target) - 1);
+		slash = strrchr(at, '/');
+		if (n <= 0 || !slash)
+			return false;
+		target[n] = '\0';
+		if (target[0] == '/')
+			n = snprintf(next, sizeof(next), "%s", target);
+		else
+			n = snprintf(
+				next, sizeof(next), "%.*s%s", (int)(slash - at + 1), at, target);
+		if (n < 0 || n >= (ssize_t)sizeof(next))
+			return false;
+		memcpy(at, next, (size_t)n + 1);
+	}
+	return false;
 }
 
 bool

@@ -7,28 +7,29 @@
  *
  *   tillsim-fakebus [COMMAND ARG…]
  *
- * COMMAND is started on the bus; when it ends, its exit code is ours. Without it the first line on
- * stdout, `bus DIR`, is what to set: UMOCKDEV_DIR=DIR umockdev-wrapper PROGRAM.
+ * Without COMMAND the first line on stdout, `bus DIR`, is what to set for a program that shall see
+ * the bus: UMOCKDEV_DIR=DIR umockdev-wrapper PROGRAM. COMMAND is started on the bus; when it ends,
+ * its exit code is ours. At the end of input all is unplugged, once COMMAND has ended.
  *
- * Commands on stdin, one a line (end of input: everything is unplugged, and it ends; with COMMAND
- * it goes on until that has ended): plug NODE [KEY=VALUE…]  NODE is ttyUSB0 or ttyACM0 (any
- * number). Keys, all optional: vid pid (four hex digits) serial port (1-4.2) manufacturer product
- * driver; by_id=NAME and by_path=NAME make links in /dev/serial/by-id and by-path. mode=0000 sets
- *                           the node's access. A blank within a value is written \x20.
- *   unplug NODE             the node and its sysfs go, who has it open is hung up
- *   scan NODE TEXT          TEXT and a CR are sent; C escapes: \r \n \t \0 \\ \xHH \OOO
- *   text NODE TEXT          the same without the CR
- *   send NODE HEX           bytes as they are
- *   hangup NODE             who has it open is hung up, the device stays plugged
- *   settings NODE           says speed and mode as the program has set them
- *   sleep MS                waits before the next command
- *   start                   starts COMMAND; at the end of input at the latest
- *   signal NUMBER           sends COMMAND a signal
- *   quit                    ends
+ * Commands on stdin, one a line:
+ *
+ * - plug NODE [KEY=VALUE…]: NODE is ttyUSB0 or ttyACM0 (any number). Keys, all optional: vid, pid
+ * (four hex digits), serial, port (1-4.2), manufacturer, product, driver; by_id and by_path (names
+ * of links in /dev/serial/by-id and by-path); mode (of the node, 0000). A blank is written \x20.
+ * - unplug NODE: the node and its sysfs go, who has it open is hung up
+ * - scan NODE TEXT: TEXT and a CR are sent; C escapes: \r \n \t \0 \\ \xHH \OOO
+ * - text NODE TEXT: the same without the CR
+ * - send NODE HEX: bytes as they are
+ * - hangup NODE: who has it open is hung up, the device stays plugged
+ * - settings NODE: says speed, mode and flow control as the program has set them
+ * - sleep MS: waits before the next command
+ * - start: starts COMMAND; at the end of input at the latest
+ * - signal NUMBER: sends COMMAND a signal
+ * - quit: ends
  *
  * What happened is said on stdout, one a line: `bus DIR`, `plugged NODE PORT`, `unplugged NODE`,
- * `opened NODE`, `closed NODE`, `sent NODE COUNT`, `received NODE HEX`, `settings NODE 9600 8N1
- * none`, `started PID`, `exited CODE`, `error WHAT`.
+ * `opened NODE`, `closed NODE`, `sent NODE COUNT`, `received NODE HEX`, `hungup NODE`, `settings
+ * NODE 9600 8N1 none`, `started PID`, `exited CODE`, `error WHAT`.
  */
 
 #include <errno.h>
@@ -306,6 +307,19 @@ describe_usb(const struct usb_id *id, GString *out)
 	return dev;
 }
 
+/* The devices of a description, in order: umockdev removes one at a time. */
+static void
+remember_paths(struct node *node, const char *text)
+{
+	char **lines = g_strsplit(text, "\n", -1);
+
+	node->syspaths = g_ptr_array_new_with_free_func(g_free);
+	for (char **line = lines; *line; line++)
+		if (g_str_has_prefix(*line, "P: "))
+			g_ptr_array_add(node->syspaths, g_strdup_printf("/sys%s", *line + 3));
+	g_strfreev(lines);
+}
+
 static void
 cmd_plug(struct node *node, char **words)
 {
@@ -324,9 +338,9 @@ cmd_plug(struct node *node, char **words)
 	GError *error = NULL;
 	char *interface, *path;
 
-	if (node->syspath || node_open_pty(node) < 0) {
+	if (node->syspaths || node_open_pty(node) < 0) {
 		say("error %s %s", node->name,
-			node->syspath ? "is plugged already" : g_strerror(errno));
+			node->syspaths ? "is plugged already" : g_strerror(errno));
 		g_string_free(text, TRUE);
 		return;
 	}
@@ -339,9 +353,11 @@ cmd_plug(struct node *node, char **words)
 	}
 	link_node(node, "by-id", value_of(words, "by_id", NULL));
 	link_node(node, "by-path", value_of(words, "by_path", NULL));
-	node->syspath = describe_usb(&id, text);
-	interface = g_strdup_printf("%s/%s:1.0", node->syspath, id.port);
+	path = describe_usb(&id, text);
+	interface = g_strdup_printf("%s/%s:1.0", path, id.port);
+	g_free(path);
 	node->kind->describe(node, &id, interface, text);
+	remember_paths(node, text->str);
 	if (!umockdev_testbed_add_from_string(bus.testbed, text->str, &error))
 		say("error %s %s", node->name, error->message);
 	else
@@ -354,18 +370,20 @@ cmd_plug(struct node *node, char **words)
 static void
 cmd_unplug(struct node *node)
 {
-	char *path;
-
-	if (!node->syspath) {
+	if (!node->syspaths) {
 		say("error %s is not plugged", node->name);
 		return;
 	}
 	/* as a kernel does it: the wire dies first, the events follow */
 	node_close_pty(node);
-	path = g_strdup_printf("/sys%s", node->syspath);
-	umockdev_testbed_remove_device(bus.testbed, path);
-	g_free(path);
-	g_clear_pointer(&node->syspath, g_free);
+	for (guint i = node->syspaths->len; i-- > 0;) {
+		const char *path = g_ptr_array_index(node->syspaths, i);
+
+		/* umockdev 0.17 takes devices away without a word */
+		umockdev_testbed_uevent(bus.testbed, path, "remove");
+		umockdev_testbed_remove_device(bus.testbed, path);
+	}
+	g_clear_pointer(&node->syspaths, g_ptr_array_unref);
 	say("unplugged %s", node->name);
 }
 
@@ -480,7 +498,7 @@ node_command(char **words, char *rest)
 		cmd_send_hex(node, rest);
 	} else if (!strcmp(verb, "hangup")) {
 		node_close_pty(node);
-		if (node->syspath && node_open_pty(node) < 0)
+		if (node->syspaths && node_open_pty(node) < 0)
 			say("error %s %s", node->name, g_strerror(errno));
 		say("hungup %s", node->name);
 	} else if (!strcmp(verb, "scan") || !strcmp(verb, "text")) {
@@ -585,7 +603,9 @@ ensure_preload(char **argv)
 	const char *old = getenv("LD_PRELOAD");
 	char *value;
 
-	if (umockdev_in_mock_environment() || getenv("TILLSIM_FAKEBUS_PRELOADED"))
+	/* umockdev_in_mock_environment() would remember that there was no testbed yet, and from
+	 * then on no event would be sent */
+	if (getenv("TILLSIM_FAKEBUS_PRELOADED"))
 		return;
 	value = g_strdup_printf("libumockdev-preload.so.0%s%s", old ? ":" : "", old ? old : "");
 	setenv("LD_PRELOAD", value, 1);
@@ -624,7 +644,7 @@ main(int argc, char **argv)
 		kill(command_pid, SIGTERM);
 	g_hash_table_iter_init(&iter, bus.nodes);
 	while (g_hash_table_iter_next(&iter, NULL, &value))
-		if (((struct node *)value)->syspath)
+		if (((struct node *)value)->syspaths)
 			cmd_unplug(value);
 	g_object_unref(bus.testbed);
 	return bus.exit_code;

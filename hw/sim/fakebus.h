@@ -19,8 +19,8 @@ struct node_kind;
 struct node {
 	struct bus *bus;
 	const struct node_kind *kind;
-	char *name;    /* "ttyUSB0", "hidraw0", "usb/lp0", "input/event0" */
-	char *syspath; /* of the USB device when plugged, else NULL */
+	char *name;          /* "ttyUSB0", "hidraw0", "usb/lp0", "input/event0" */
+	GPtrArray *syspaths; /* of what stands in sysfs when plugged, parents first; else NULL */
 	int master, slave;
 	guint watch;
 	gboolean handled; /* the ioctl handler is attached; it stays for good */

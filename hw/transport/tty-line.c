@@ -247,28 +247,50 @@ make_readable(int fd)
 	return tcsetattr(fd, TCSANOW, &tio) < 0 ? -errno : 0;
 }
 
+/* Ports that cannot do a mode may take the call and stay as they were: what stands is read back. */
+static bool
+config_holds(struct sp_port *port, int bits, enum sp_parity parity, int stopbits)
+{
+	struct sp_port_config *config;
+	int is_bits = -1, is_stopbits = -1;
+	enum sp_parity is_parity = SP_PARITY_INVALID;
+
+	if (sp_new_config(&config) != SP_OK)
+		return false;
+	if (sp_get_config(port, config) == SP_OK) {
+		sp_get_config_bits(config, &is_bits);
+		sp_get_config_parity(config, &is_parity);
+		sp_get_config_stopbits(config, &is_stopbits);
+	}
+	sp_free_config(config);
+	return is_bits == bits && is_parity == parity && is_stopbits == stopbits;
+}
+
 static int
 apply_settings(struct sp_port *port, const struct tb_stream_settings *settings)
 {
+	static const enum sp_flowcontrol flows[] = {
+		[TB_FLOW_NONE] = SP_FLOWCONTROL_NONE,
+		[TB_FLOW_RTS] = SP_FLOWCONTROL_RTSCTS,
+		[TB_FLOW_XON] = SP_FLOWCONTROL_XONXOFF,
+		[TB_FLOW_DSR] = SP_FLOWCONTROL_DTRDSR,
+	};
 	const char *mode = settings->mode ? settings->mode : "8N1";
 	struct sp_port_config *config;
+	enum sp_parity parity;
 	int r = -EINVAL;
 
 	if (strlen(mode) != 3 || sp_new_config(&config) != SP_OK)
 		return -EINVAL;
+	parity = mode[1] == 'E' ? SP_PARITY_EVEN : mode[1] == 'O' ? SP_PARITY_ODD : SP_PARITY_NONE;
 	if (sp_set_config_baudrate(config, settings->speed ? (int)settings->speed : 9600) ==
 			SP_OK &&
 		sp_set_config_bits(config, mode[0] - '0') == SP_OK &&
-		sp_set_config_parity(config, mode[1] == 'E'   ? SP_PARITY_EVEN
-					     : mode[1] == 'O' ? SP_PARITY_ODD
-							      : SP_PARITY_NONE) == SP_OK &&
+		sp_set_config_parity(config, parity) == SP_OK &&
 		sp_set_config_stopbits(config, mode[2] - '0') == SP_OK &&
-		sp_set_config_flowcontrol(
-			config, settings->flow == TB_FLOW_RTS   ? SP_FLOWCONTROL_RTSCTS
-				: settings->flow == TB_FLOW_XON ? SP_FLOWCONTROL_XONXOFF
-				: settings->flow == TB_FLOW_DSR ? SP_FLOWCONTROL_DTRDSR
-								: SP_FLOWCONTROL_NONE) == SP_OK &&
-		sp_set_config(port, config) == SP_OK)
+		sp_set_config_flowcontrol(config, flows[settings->flow]) == SP_OK &&
+		sp_set_config(port, config) == SP_OK &&
+		config_holds(port, mode[0] - '0', parity, mode[2] - '0'))
 		r = 0;
 	sp_free_config(config);
 	return r;

@@ -118,7 +118,9 @@ addresses_mean_devices(void **state)
 	assert_true(tb_found_matches(&found, "usb:0403:600A"));
 	assert_true(tb_found_matches(&found, "usb:0403:600a:A:1"));
 	assert_true(tb_found_matches(&found, "usb:@1-4.2"));
-	assert_true(tb_found_matches(&found, "tty:/dev/../dev/null"));
+	assert_true(tb_found_matches(&found, "tty:/dev/../dev/./null"));
+	assert_true(tb_found_matches(&found, "tty://dev//null"));
+	assert_false(tb_found_matches(&found, "tty:dev/null"));
 	assert_false(tb_found_matches(&found, "tty:/dev/zero"));
 	assert_false(tb_found_matches(&found, "hidraw:/dev/null"));
 	assert_false(tb_found_matches(&found, "usb:0403:600a:"));

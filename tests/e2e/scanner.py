@@ -1,0 +1,277 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Serial scanners from the wire to the event: on the fake bus through libserialport and udev, and on
+pseudo-terminals. What a scan means to a customer is another test's."""
+
+import os
+import pty
+import sys
+import tempfile
+import termios
+import time
+import tty
+
+sys.path.insert(0, os.path.dirname(__file__))
+from bridge import PATIENCE, ROOT, Bridge
+from bus import Bus
+from tap import Tap
+
+KINDS = ['scan', 'card', 'customer', 'device']
+
+
+class Wire:
+    """A pseudo-terminal under a name: the far end of a scanner's cable."""
+
+    def __init__(self, link):
+        self.link = link
+        self.plug()
+
+    def plug(self):
+        self.master, slave = pty.openpty()
+        tty.setraw(slave, termios.TCSANOW)
+        name = os.ttyname(slave)
+        os.close(slave)
+        if os.path.islink(self.link):
+            os.unlink(self.link)
+        os.symlink(name, self.link)
+
+    def send(self, data):
+        while data:
+            data = data[os.write(self.master, data[:1024]):]
+
+    def pull(self):
+        os.close(self.master)
+
+
+def subscribed(bridge):
+    till = bridge.connect()
+    till.call('events.subscribe', {'kinds': KINDS})
+    return till
+
+
+def devices(till):
+    return {d['device']: d for d in till.call('device.list')['devices']}
+
+
+def wait_state(till, name, state):
+    """A state may have been told before we listened: the list knows it."""
+    known = devices(till).get(name)
+    if known and known['state'] == state:
+        return known
+    return till.event('device', lambda p: p['device'] == name and p['state'] == state)
+
+
+def start_on(bus, bridge):
+    data = tempfile.mkdtemp(prefix='tillbridge-data-', dir=bridge.folder)
+    os.symlink(os.path.join(ROOT, 'hw', 'devices'), os.path.join(data, 'devices'))
+    bridge.start(env=dict(bus.environment(), TILLBRIDGE_DATA_DIR=data))
+
+
+def plugged_pulled_and_plugged_again():
+    """A scanner that needs no section: its name, its scans, its absence, its return elsewhere."""
+    with Bus() as bus:
+        bus.plug('ttyACM0', vid='1eab', pid='8006', serial='NL1', port='1-1')
+        bridge = Bridge()
+        start_on(bus, bridge)
+        try:
+            with subscribed(bridge) as till:
+                known = wait_state(till, 'scanner-serial-NL1', 'ready')
+                known = devices(till)['scanner-serial-NL1']
+                assert known['vid'] == '1eab' and known['pid'] == '8006', known
+                assert known['serial'] == 'NL1' and known['port'] == '1-1', known
+                assert known['address'] == 'tty:/dev/ttyACM0' and known['errors'] == 0, known
+                bus.scan('ttyACM0', ']E03256220450003')
+                scan = till.event('scan')
+                assert scan['device'] == 'scanner-serial-NL1', scan
+                assert scan['code'] == '3256220450003' and scan['kind'] == 'article', scan
+                assert scan['symbology'] == 'ean13' and scan['aim'] == ']E0', scan
+                bus.process.say('text ttyACM0 HALF')
+                bus.process.wait_line('sent')
+                bus.unplug('ttyACM0')
+                till.event('device', lambda p: p['state'] == 'lost')
+                till.event('device', lambda p: p['state'] == 'absent')
+                assert 'scanner-serial-NL1' not in devices(till)
+                bus.plug('ttyACM3', vid='1eab', pid='8006', serial='NL1', port='1-4.2')
+                till.event('device', lambda p: p['state'] == 'ready')
+                assert devices(till)['scanner-serial-NL1']['port'] == '1-4.2'
+                bus.scan('ttyACM3', 'TBC-77')
+                scan = till.event('scan')
+                assert scan['code'] == 'TBC-77' and scan['kind'] == 'coupon', scan
+            bridge.stop()
+        finally:
+            bridge.remove()
+
+
+def adapters_must_be_named():
+    """A generic adapter is left alone without a section, and opened as the section says with one."""
+    with Bus() as bus:
+        bus.plug('ttyUSB0', serial='FT1', port='1-2')
+        bridge = Bridge()
+        start_on(bus, bridge)
+        try:
+            with subscribed(bridge) as till:
+                known = devices(till)
+                assert [d['state'] for d in known.values()] == ['present'], known
+                assert 'section' in known['scanner-serial-FT1']['reason'], known
+            bridge.stop()
+        finally:
+            bridge.remove()
+        bridge = Bridge('[device counter]\ndriver = scanner-serial\naddress = usb:0403:6001:FT1\n'
+                        'speed = 19200\nterminator = cr\n')
+        start_on(bus, bridge)
+        try:
+            with subscribed(bridge) as till:
+                wait_state(till, 'counter', 'ready')
+                assert list(devices(till)) == ['counter'], devices(till)
+                bus.process.say('settings ttyUSB0')
+                said = bus.process.wait_line('settings ttyUSB0')
+                assert said == 'settings ttyUSB0 19200 8N1 none', said
+                bus.scan('ttyUSB0', 'TBG-1')
+                assert till.event('scan')['kind'] == 'gift_card'
+            bridge.stop()
+        finally:
+            bridge.remove()
+
+
+def by_id_is_followed():
+    """A section that names a link finds its port under whatever number it comes back."""
+    conf = ('[device counter]\ndriver = scanner-serial\n'
+            'address = tty:/dev/serial/by-id/usb-Fake_FT1-if00-port0\n')
+    with Bus() as bus:
+        bridge = Bridge(conf)
+        start_on(bus, bridge)
+        try:
+            with subscribed(bridge) as till:
+                wait_state(till, 'counter', 'absent')
+                for node in ('ttyUSB0', 'ttyUSB1'):
+                    bus.plug(node, serial='FT1', port='1-2', by_id='usb-Fake_FT1-if00-port0')
+                    till.event('device', lambda p: p['device'] == 'counter' and
+                               p['state'] == 'ready')
+                    bus.scan(node, f'TBC-{node}')
+                    assert till.event('scan')['code'] == f'TBC-{node}'
+                    bus.unplug(node)
+                    till.event('device', lambda p: p['device'] == 'counter' and
+                               p['state'] == 'absent')
+                assert list(devices(till)) == ['counter'], devices(till)
+            bridge.stop()
+        finally:
+            bridge.remove()
+
+
+def seven_bits_are_refused_where_there_are_none():
+    conf = ('[device counter]\ndriver = scanner-serial\naddress = tty:/dev/ttyUSB0\nmode = 7E1\n')
+    with Bus() as bus:
+        bus.plug('ttyUSB0', port='1-2')
+        bridge = Bridge(conf)
+        start_on(bus, bridge)
+        try:
+            with subscribed(bridge) as till:
+                wait_state(till, 'counter', 'refused')
+                reason = devices(till)['counter']['reason']
+                assert '7E1' in reason and '/dev/ttyUSB0' in reason, reason
+            bridge.stop()
+        finally:
+            bridge.remove()
+
+
+def a_pty_is_a_scanner_too():
+    """Noise, half a code, long codes, bytes that are no text, a hang-up in the middle, a return."""
+    with Bridge() as bridge:
+        bridge.stop()
+        link = os.path.join(bridge.folder, 'scanner')
+        wire = Wire(link)
+        bridge.configure(f'[device counter]\ndriver = scanner-serial\naddress = pty:{link}\n'
+                         'terminator = cr\nmax_length = 7000\n'
+                         '[codes]\ncustomer = 2912* 55*\ncoupon = 2999*\n')
+        bridge.start()
+        with subscribed(bridge) as till:
+            wait_state(till, 'counter', 'ready')
+            wire.send(b'half')
+            till_errors(till, 'counter', 1)
+            wire.send(b'2912345678901\r')
+            scan = till.event('scan')
+            assert scan == {**scan, 'device': 'counter', 'code': '2912345678901',
+                            'kind': 'customer'}, scan
+            assert till.event('customer', lambda p: p['scan'] == scan['seq'])['error']
+            wire.send(b'x' * 4096 + b'\r')
+            assert len(till.event('scan')['code']) == 4096
+            wire.send(b'y' * 7000 + b'\r')
+            assert len(till.event('scan')['code']) == 7000
+            wire.send(b'z' * 7001 + b'\rTBC-1\r')
+            assert till.event('scan')['code'] == 'TBC-1'
+            assert devices(till)['counter']['errors'] == 2
+            wire.send(b'a\x00\xff\n\r')
+            scan = till.event('scan')
+            assert scan['code'] == 'a\ufffd\ufffd\n' and scan['raw'] == 'YQD/Cg==', scan
+            wire.send(b'4111111111111111\r')
+            card = till.event('card')
+            assert {k: card[k] for k in card if k not in ('seq', 'at')} == {
+                'device': 'counter', 'error': 'payment_card_refused'}, card
+            wire.send(b'never')
+            wire.pull()
+            till.event('device', lambda p: p['state'] == 'lost')
+            till.event('device', lambda p: p['state'] == 'absent')
+            wire.plug()
+            till.event('device', lambda p: p['state'] == 'ready')
+            wire.send(b'TBC-2\r')
+            assert till.event('scan')['code'] == 'TBC-2'
+        used = cpu(bridge)
+        with subscribed(bridge) as till:
+            wire.pull()
+            till.event('device', lambda p: p['state'] == 'absent')
+        assert cpu(bridge) - used < 1, 'a hung-up line spins'
+
+
+def cpu(bridge):
+    """Seconds of processor the daemon has used."""
+    with open(f'/proc/{bridge.process.pid}/stat', encoding='ascii') as file:
+        fields = file.read().rsplit(')', 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
+def till_errors(till, name, count):
+    """Errors are counted when silence has judged: asked again until then."""
+    end = time.monotonic() + PATIENCE
+    while devices(till)[name]['errors'] < count:
+        assert time.monotonic() < end, devices(till)
+
+
+def a_claimant_has_the_scans_to_himself():
+    with Bridge() as bridge:
+        bridge.stop()
+        link = os.path.join(bridge.folder, 'scanner')
+        wire = Wire(link)
+        bridge.configure(f'[device counter]\ndriver = scanner-serial\naddress = pty:{link}\n')
+        bridge.start()
+        with subscribed(bridge) as first, subscribed(bridge) as second:
+            wait_state(first, 'counter', 'ready')
+            wire.send(b'TBC-1\r')
+            assert first.event('scan')['code'] == second.event('scan')['code'] == 'TBC-1'
+            first.call('device.claim', {'device': 'counter', 'timeout_ms': 0})
+            wire.send(b'TBC-2\rTBC-3\r')
+            assert first.event('scan')['code'] == 'TBC-2'
+            assert first.event('scan')['code'] == 'TBC-3'
+            number = second.ask('device.claim', {'device': 'counter', 'timeout_ms': 20000})
+            asked = first.event('claim_asked')
+            assert asked['device'] == 'counter' and asked['until'], asked
+            first.call('device.release', {'device': 'counter'})
+            second.answer(number)
+            wire.send(b'TBC-4\r')
+            assert second.event('scan')['code'] == 'TBC-4'
+            assert not [e for e in second.events if e['method'] == 'scan'], second.events
+            second.close()
+            wire.send(b'TBC-5\r')
+            assert first.event('scan')['code'] == 'TBC-5'
+
+
+def main():
+    tap = Tap()
+    for check in (a_pty_is_a_scanner_too, a_claimant_has_the_scans_to_himself,
+                  plugged_pulled_and_plugged_again, adapters_must_be_named, by_id_is_followed,
+                  seven_bits_are_refused_where_there_are_none):
+        tap.run(check.__name__.replace('_', ' '), check)
+    tap.done()
+
+
+if __name__ == '__main__':
+    main()
