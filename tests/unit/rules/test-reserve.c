@@ -267,6 +267,12 @@ cheapest_unit_unless_a_line_is_named(void **state)
 	expect(&r, 0, "t", 1, 300);
 	t.uses[0].line = 7;
 	NOT_APPLICABLE(&t, ARTICLE_MISSING);
+	/* equally cheap: the lower line */
+	t.uses[0].has_line = false;
+	t.lines[0].total = 250;
+	tb_reckoning_done(&r);
+	granted(&t, &r);
+	expect(&r, 0, "t", 1, 250);
 }
 
 static void

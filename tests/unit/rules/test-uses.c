@@ -18,6 +18,9 @@ all_or_nothing(void **state)
 	RECKONING;
 
 	NOT_APPLICABLE(&t, NOT_WHOLE);
+	t.lines[0].total = 999;
+	NOT_APPLICABLE(&t, NOT_WHOLE); /* for want of a cent */
+	t.lines[0].total = 700;
 	t.uses[0].forfeit_remainder = true;
 	granted(&t, &r);
 	assert_int_equal(r.total_after, 0);
