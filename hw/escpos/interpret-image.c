@@ -7,6 +7,7 @@
 
 #include "hw/escpos/interpret-state.h"
 
+#include <limits.h>
 #include <string.h>
 
 /* What a picture of the store is kept under. */
@@ -19,8 +20,8 @@
 /* A side of a kept picture. */
 #define SIDE_MAX 8192u
 
-void
-tb_image_flush(struct tb_interpret *in)
+static void
+flush_image(struct tb_interpret *in)
 {
 	struct tb_element element = {.kind = TB_ELEMENT_IMAGE,
 		.x = in->image_x,
@@ -28,13 +29,52 @@ tb_image_flush(struct tb_interpret *in)
 		.w = in->image_w,
 		.h = in->image_h};
 
-	if (in->image_h == 0)
-		return;
 	in->image_h = 0;
 	if (in->page.on)
 		tb_page_keep(in, &element);
 	else
 		tb_interpret_tell(in, &element);
+}
+
+static void
+flush_rows(struct tb_interpret *in)
+{
+	unsigned left = in->raster_left < in->raster_right ? in->raster_left : 0;
+	unsigned rows = in->raster_rows;
+
+	in->raster_rows = 0;
+	tb_image_tell(in, (int)(left * 8), (int)in->raster_y, (in->raster_right - left) * 8, rows);
+}
+
+void
+tb_image_flush(struct tb_interpret *in)
+{
+	if (in->raster_rows > 0)
+		flush_rows(in);
+	if (in->image_h > 0)
+		flush_image(in);
+}
+
+void
+tb_image_row(struct tb_interpret *in, const uint8_t *bits, unsigned bytes)
+{
+	struct tb_place place = tb_line_block(in, bytes * 8, 1);
+	unsigned blank = 0;
+
+	if (in->raster_rows > 0 && (unsigned)place.y != in->raster_y + in->raster_rows)
+		tb_image_flush(in);
+	if (in->raster_rows == 0) {
+		in->raster_y = (unsigned)place.y;
+		in->raster_left = UINT_MAX;
+		in->raster_right = 0;
+	}
+	while (blank < bytes && bits[blank] == 0)
+		blank++;
+	if (blank < bytes)
+		in->raster_left = TB_MIN(in->raster_left, blank);
+	in->raster_right = TB_MAX(in->raster_right, bytes);
+	in->raster_rows++;
+	tb_image_put(in, place.x, place.y, bits, bytes * 8, 1, 1, 1);
 }
 
 void

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define UNTIL_END_MAX 1024
+/* What a Japanese printer has beside its pairs of bytes. */
+#define SLOT_KATAKANA 2
 
 /* 0..9 as a number or as an ASCII digit, A and on as 10 and on. */
 static unsigned
@@ -117,6 +119,8 @@ static bool
 cmd_shift_jis(struct tb_interpret *in, const uint8_t *b, size_t len)
 {
 	tb_text_kanji(in, false, count(b[2]) ? TB_KANJI_SHIFT_JIS : TB_KANJI_GB18030);
+	if (count(b[2]) == 0)
+		tb_text_star_slot(in, SLOT_KATAKANA);
 	return true;
 }
 
@@ -246,15 +250,11 @@ cmd_columns(struct tb_interpret *in, const uint8_t *b, size_t len)
 	return true;
 }
 
-/* ESC K, ESC L: columns of 8 dots. */
+/* ESC K, ESC L: columns of 8 dots, wide and narrow. */
 static bool
 cmd_columns_8(struct tb_interpret *in, const uint8_t *b, size_t len)
 {
-	unsigned n = TB_MIN(tb_le16(b + 2), TB_CANVAS_WIDTH_MAX);
-	uint8_t *rows = n > 0 ? tb_columns_to_rows(b + 4, n, 1, 1, 1) : NULL;
-
-	if (rows)
-		tb_line_strip(in, rows, n, 8);
+	tb_image_columns(in, b[1] == 'K' ? 0 : 1, b + 4, tb_le16(b + 2));
 	return true;
 }
 
@@ -295,9 +295,15 @@ cmd_raster_mode(struct tb_interpret *in, const uint8_t *b, size_t len)
 	case 'A':
 		tb_line_flush(in);
 		in->raster = true;
+		in->raster_uncut = false;
 		return true;
 	case 'B':
+		if (in->raster && !in->raster_uncut)
+			tb_interpret_cut(in, true);
 		in->raster = false;
+		return true;
+	case 'E': /* what the end of raster mode does: 1 nothing, else it cuts */
+		in->raster_uncut = atoi((const char *)b + 4) == 1;
 		return true;
 	case 'Y':
 		tb_line_print(in, (unsigned)atoi((const char *)b + 4) & 0xFFFF);
@@ -311,7 +317,7 @@ cmd_raster_mode(struct tb_interpret *in, const uint8_t *b, size_t len)
 static bool
 cmd_raster_row(struct tb_interpret *in, const uint8_t *b, size_t len)
 {
-	tb_image_raster(in, b + 3, (unsigned)(len - 3) * 8, 1, 1, 1);
+	tb_image_row(in, b + 3, (unsigned)(len - 3));
 	return true;
 }
 

@@ -163,8 +163,9 @@ struct tb_interpret {
 	struct tb_page_mode page;
 
 	/* Star only */
-	bool raster;
-	unsigned raster_rows;
+	bool raster, raster_uncut;
+	/* rows of one picture, from their first black byte on */
+	unsigned raster_y, raster_rows, raster_left, raster_right;
 	uint8_t star_on, star_off; /* 10 ms */
 };
 
@@ -251,6 +252,8 @@ size_t tb_utf8_put(uint32_t character, char out[4]);
 /* interpret-image.c: pictures */
 void tb_image_raster(struct tb_interpret *in, const uint8_t *bits, unsigned w, unsigned h,
 	unsigned sx, unsigned sy);
+/* A row of Star's graphic mode, whose blank bytes at the left only move the picture. */
+void tb_image_row(struct tb_interpret *in, const uint8_t *bits, unsigned bytes);
 /* Dots without a word about a picture: a symbol. */
 void tb_image_put(struct tb_interpret *in, int x, int y, const uint8_t *bits, unsigned w,
 	unsigned h, unsigned sx, unsigned sy);

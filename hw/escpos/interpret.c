@@ -10,6 +10,7 @@
 #include "hw/escpos/interpret-state.h"
 
 #define LEAD_DLE 0x10
+#define LEAD_DC2 0x12
 #define LEAD_ESC 0x1B
 #define LEAD_FS 0x1C
 #define LEAD_GS 0x1D
@@ -325,6 +326,7 @@ begins(const struct tb_interpret *in, uint8_t byte)
 	case LEAD_DLE:
 		return true;
 	case LEAD_FS:
+	case LEAD_DC2:
 		return in->config.dialect == TB_DIALECT_ESCPOS;
 	case 'b':
 	case 'k':
