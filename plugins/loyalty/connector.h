@@ -16,7 +16,12 @@
 
 #define TB_CONNECTOR_ABI 1
 
-/* name, method: every operation a connector may know */
+/*
+ * name, method: every operation a connector may know. Two are the bridge's own and no method of the
+ * api: coupon.printed {code} sets printed_at; coupon.unprinted {since}, asked at the start, answers
+ * {coupons[{code, title, valid_to?, customer?}]}: what passages of this very till earned since then
+ * and is neither used nor printed.
+ */
 #define TB_OPS(X)                                                                                  \
 	X(ACCOUNT_ADJUST, "account.adjust")                                                        \
 	X(ARTICLE_IMPORT, "article.import")                                                        \
@@ -26,6 +31,7 @@
 	X(COUPON_CHECK, "coupon.check")                                                            \
 	X(COUPON_ISSUE, "coupon.issue")                                                            \
 	X(COUPON_PRINTED, "coupon.printed")                                                        \
+	X(COUPON_UNPRINTED, "coupon.unprinted")                                                    \
 	X(CUSTOMER_COMPARE, "customer.compare")                                                    \
 	X(CUSTOMER_CREATE, "customer.create")                                                      \
 	X(CUSTOMER_DELETE, "customer.delete")                                                      \
