@@ -262,6 +262,9 @@ event_arm(struct tb_source *source)
 	s->armed = true;
 	if (loop->armed++ > 0 || loop->ending)
 		return 0;
+	/* a loop that has ended takes no more orders: tb_event_loop_end_turn() runs what is armed */
+	if (sd_event_get_state(loop->event) == SD_EVENT_FINISHED)
+		return 0;
 	return sd_event_source_set_enabled(loop->turn_end, SD_EVENT_ONESHOT);
 }
 
