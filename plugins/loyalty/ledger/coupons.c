@@ -404,39 +404,3 @@ tb_coupon_unprinted(struct tb_operation *op)
 	tb_jsonw_end_object(&w);
 	return r;
 }
-
-/* What passages of this till earned since then and nobody used or printed: a power cut may have come
- * between the passage and its paper. */
-int
-tb_coupon_unprinted(struct tb_operation *op)
-{
-	_cleanup_rows_ struct tb_rows *rows = NULL;
-	const char *text = tb_param_text(op, "since");
-	struct tb_jsonw w = TB_JSONW(op->out);
-	int64_t since = 0;
-	int r;
-
-	if (text && tb_window_time(tb_shop_zone(op->ledger), text, &since) < 0)
-		return tb_refuse_at(op, "/since", "bad_time");
-	r = tb_store_get(op->store, &rows,
-		"SELECT k.code, k.title, k.valid_to, k.customer FROM coupons k"
-		" JOIN passages p ON p.id = k.passage WHERE k.id >= ?1 AND k.issued_at >= ?2"
-		" AND k.state = 'live' AND k.printed_at IS NULL AND p.till = ?3 AND p.site = ?4"
-		" AND (k.valid_to IS NULL OR k.valid_to > ?5) ORDER BY k.id",
-		V_INT(tb_id_at(since)), V_INT(since), V_TEXT(op->call->caller.till),
-		V_TEXT(op->call->caller.site), V_INT(op->now));
-	tb_jsonw_object(&w, NULL);
-	tb_jsonw_array(&w, "coupons");
-	for (; r > 0; r = tb_rows_next(rows)) {
-		tb_jsonw_object(&w, NULL);
-		tb_jsonw_string(&w, "code", tb_rows_text(rows, 0));
-		tb_jsonw_string(&w, "title", tb_rows_text(rows, 1));
-		if (tb_rows_text(rows, 2))
-			tb_time_write(op, &w, "valid_to", tb_rows_int(rows, 2));
-		tb_id_write(&w, "customer", 'c', tb_rows_int(rows, 3));
-		tb_jsonw_end_object(&w);
-	}
-	tb_jsonw_end_array(&w);
-	tb_jsonw_end_object(&w);
-	return r;
-}

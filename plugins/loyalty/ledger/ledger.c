@@ -24,7 +24,6 @@ const struct tb_op_entry tb_op_table[TB_OP_COUNT] = {
 	[TB_OP_COUPON_ISSUE] = {tb_coupon_issue, KEYED},
 	[TB_OP_COUPON_PRINTED] = {tb_coupon_printed, WRITES},
 	[TB_OP_COUPON_UNPRINTED] = {tb_coupon_unprinted, 0},
-	[TB_OP_COUPON_UNPRINTED] = {tb_coupon_unprinted, 0},
 	[TB_OP_CUSTOMER_COMPARE] = {tb_customer_compare, 0},
 	[TB_OP_CUSTOMER_CREATE] = {tb_customer_create, KEYED},
 	[TB_OP_CUSTOMER_DELETE] = {tb_customer_delete, KEYED},

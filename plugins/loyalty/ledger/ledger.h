@@ -84,7 +84,6 @@ int tb_coupon_check(struct tb_operation *op);
 int tb_coupon_issue(struct tb_operation *op);
 int tb_coupon_printed(struct tb_operation *op);
 int tb_coupon_unprinted(struct tb_operation *op);
-int tb_coupon_unprinted(struct tb_operation *op);
 int tb_customer_compare(struct tb_operation *op);
 int tb_customer_create(struct tb_operation *op);
 int tb_customer_delete(struct tb_operation *op);
