@@ -252,7 +252,7 @@ settle_own(struct tb_devices *devices, struct seen *seen)
 	if (section) {
 		snprintf(reason, sizeof(reason),
 			"the section [device %s] is the device at port %s already: name this one "
-		        "by its "
+			"by its "
 			"serial number or port",
 			section->name, section->found->port);
 		tb_device_set_state(device, TB_DEVICE_REFUSED, reason);

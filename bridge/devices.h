@@ -34,5 +34,4 @@ const char *tb_devices_claimant(
 struct tb_request;
 void tb_devices_claim(struct tb_devices *devices, struct tb_request *request, const char *name,
 	uint64_t timeout_us);
-void tb_devices_release(
-	struct tb_devices *devices, struct tb_request *request, const char *name);
+void tb_devices_release(struct tb_devices *devices, struct tb_request *request, const char *name);
