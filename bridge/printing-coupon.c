@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/log.h"
+#include "base/timestamp.h"
 #include "bridge/conf.h"
 #include "bridge/coupon.h"
 #include "bridge/devices.h"
@@ -163,23 +164,33 @@ add_earned(struct tb_printing *printing, const struct tb_print_key *key, const j
 	return r < 0 ? r : printer ? 0 : -ENODEV;
 }
 
+/* The key of a coupon's own job, in a space that no till has. text_out is to be freed. */
+static int
+earned_key(const char *code, char **text_out, struct tb_print_key *ret)
+{
+	if (asprintf(text_out, "coupon:%s", code) < 0) {
+		*text_out = NULL;
+		return -ENOMEM;
+	}
+	*ret = (struct tb_print_key){.site = "", .till = "", .key = *text_out};
+	return 0;
+}
+
 int
 tb_printing_coupon(
 	struct tb_printing *printing, const json_t *coupon, const char *customer, char **ret_job)
 {
 	const char *code = json_string_value(json_object_get(coupon, "code"));
-	struct tb_print_key key = {.site = "", .till = ""}; /* no till has that name */
 	_cleanup_free_ char *text = NULL, *job = NULL;
 	char id[TB_JOB_ID_SIZE] = "";
+	struct tb_print_key key;
 	int r;
 
 	if (!code)
 		return -EINVAL;
-	if (asprintf(&text, "coupon:%s", code) < 0) {
-		text = NULL;
-		return -ENOMEM;
-	}
-	key.key = text;
+	r = earned_key(code, &text, &key);
+	if (r < 0)
+		return r;
 	r = tb_print_journal_key(printing->journal, &key, &job);
 	if (r > 0 && !job[0])
 		return -ENODEV;
@@ -338,9 +349,98 @@ tell_next(struct tb_printing *printing)
 	tb_print_row_done(&row);
 }
 
+/* ---- coupons of which a crash left the account and not the job ---- */
+
+static void
+print_earned(struct tb_asked *asked, const char *first_name)
+{
+	_cleanup_free_ char *job = NULL;
+	int r = tb_printing_coupon(asked->printing, asked->coupon, first_name, &job);
+
+	if (r < 0 && r != -ENODEV)
+		tb_log_warning("an earned coupon is not queued: %s", strerror(-r));
+}
+
+static void
+on_earner(const struct tb_answer *answer, void *userdata)
+{
+	struct tb_asked *asked = userdata;
+	json_t *json = NULL;
+
+	if (answer->error == TB_OK)
+		json = json_loadb(answer->json, answer->len, 0, NULL);
+	if (asked->printing)
+		print_earned(asked, json_string_value(json_object_get(
+					    json_object_get(json, "customer"), "first_name")));
+	json_decref(json);
+	asked_free(asked);
+}
+
+/* Each has one key: one that had its job, or was earned where no printer was, gets none. */
+static void
+queue_unprinted(struct tb_printing *printing, json_t *coupon)
+{
+	const char *code = json_string_value(json_object_get(coupon, "code"));
+	const char *customer = json_string_value(json_object_get(coupon, "customer"));
+	_cleanup_free_ char *text = NULL, *job = NULL;
+	struct tb_print_key key;
+	struct tb_asked *asked;
+
+	if (!code || earned_key(code, &text, &key) < 0 ||
+		tb_print_journal_key(printing->journal, &key, &job) != 0)
+		return;
+	asked = asked_new(printing);
+	if (!asked)
+		return;
+	asked->coupon = json_incref(coupon);
+	if (customer) {
+		ask(printing, TB_OP_CUSTOMER_LOOKUP, "id", customer, on_earner, asked);
+		return;
+	}
+	print_earned(asked, NULL);
+	asked_free(asked);
+}
+
+static void
+on_unprinted(const struct tb_answer *answer, void *userdata)
+{
+	struct tb_asked *asked = userdata;
+	json_t *json = NULL, *coupon;
+	size_t i;
+
+	if (asked->printing && answer->error == TB_OK)
+		json = json_loadb(answer->json, answer->len, 0, NULL);
+	json_array_foreach(json_object_get(json, "coupons"), i, coupon)
+		queue_unprinted(asked->printing, coupon);
+	json_decref(json);
+	asked_free(asked);
+}
+
+static void
+ask_unprinted(struct tb_printing *printing)
+{
+	int64_t since_us = tb_loop_wall_us(printing->bridge->loop) - TB_USEC_PER_DAY;
+	struct tb_asked *asked = asked_new(printing);
+	char since[TB_TIME_TEXT];
+
+	if (!asked)
+		return;
+	printing->unprinted_asked = true;
+	tb_time_format(since_us, 0, since);
+	ask(printing, TB_OP_COUPON_UNPRINTED, "since", since, on_unprinted, asked);
+}
+
 void
 tb_printing_tell(struct tb_printing *printing)
 {
+	const struct tb_driver *driver;
+	const struct tb_device_config *config;
+
+	/* Not before there is a printer: one that udev has not found yet is no reason to give up.
+	 */
+	if (!printing->unprinted_asked &&
+		tb_devices_printer(printing->bridge->devices, NULL, &driver, &config))
+		ask_unprinted(printing);
 	if (!printing->telling && !printing->told_idle &&
 		printing->told_retry_us <= tb_loop_now_us(printing->bridge->loop))
 		tell_next(printing);

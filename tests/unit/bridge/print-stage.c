@@ -60,6 +60,12 @@ tb_loyalty_call(
 	_cleanup_free_ char *json = NULL;
 	size_t at = strlen(f->asked);
 
+	if (op == TB_OP_COUPON_UNPRINTED) {
+		answer.json = f->unprinted ? f->unprinted : "{\"coupons\":[]}";
+		answer.len = strlen(answer.json);
+		done(&answer, userdata);
+		return;
+	}
 	snprintf(f->asked + at, sizeof(f->asked) - at, "%d %s\n", (int)op,
 		code ? code : json_string_value(json_object_get(params, "id")));
 	if (f->connector_silent) {

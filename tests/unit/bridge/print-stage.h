@@ -51,6 +51,7 @@ struct stage {
 	tb_done_fn done; /* of the call it was silent to */
 	void *done_userdata;
 	const char *printed_at; /* of coupon.check */
+	const char *unprinted;  /* the answer of coupon.unprinted */
 };
 
 extern struct stage *f;

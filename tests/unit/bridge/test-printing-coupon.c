@@ -203,6 +203,37 @@ earned_coupon_has_one_job(void **state)
 	json_decref(coupon);
 }
 
+/* The ledger has the passage, the journal has not: at the next start the coupon gets its job, and
+ * one that had it does not get another. */
+static void
+earned_coupon_is_not_forgotten(void **state)
+{
+	static const char unprinted[] =
+		"{\"coupons\":[{\"code\":\"TBC-AB12\",\"title\":\"Café\",\"customer\":\"c_1\"},"
+		"{\"code\":\"TBC-CD34\",\"title\":\"Café\"}]}";
+	json_t *coupon = json_pack("{s:s, s:s}", "code", "TBC-CD34", "title", "Café");
+	_cleanup_free_ char *job = NULL;
+
+	assert_int_equal(tb_printing_coupon(f->bridge.printing, coupon, "Zoé", &job), 0);
+	settle();
+	stop();
+	f->unprinted = unprinted;
+	f->no_printer = true;
+	start();
+	assert_int_equal(on_disk("SELECT count(*) FROM print_job", NULL), 1);
+	/* Found by udev a moment later. */
+	f->no_printer = false;
+	plug(&f->left);
+	assert_int_equal(on_disk("SELECT count(*) FROM print_job", NULL), 2);
+	tell_job(&f->left, TB_JOB_CONFIRMED, NULL, true);
+	assert_non_null(strstr(f->left.text, "Café\n\nPour Éléonore\nTBC-AB12"));
+	assert_null(strstr(f->left.text, "REPRINT"));
+	stop();
+	start();
+	assert_int_equal(on_disk("SELECT count(*) FROM print_job", NULL), 2);
+	json_decref(coupon);
+}
+
 /* Ends this process' child in the middle of `story`, and starts again on what it left. */
 static void
 crash(void (*story)(void))
@@ -349,6 +380,7 @@ main(void)
 		STAGED(coupon_call_outlives_the_queue),
 		STAGED(coupon_asked_twice_at_once_is_one),
 		STAGED(earned_coupon_has_one_job),
+		STAGED(earned_coupon_is_not_forgotten),
 		STAGED(crash_at_every_stage),
 	};
 
