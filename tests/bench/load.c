@@ -122,7 +122,7 @@ connect_to(struct connection *c, const char *path, bool hello)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	c->in = malloc(BUFFER);
 	if (!c->in || c->fd < 0 || connect(c->fd, (struct sockaddr *)&address, sizeof(address)) < 0)

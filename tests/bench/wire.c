@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From bytes at a tty to a line at a socket: how long the daemon takes, and how long a relay that
+ * only copies. `wire COUNT` prints `pty PATH`, waits for a line on stdin (a socket's path: the
+ * daemon that has that pty; or `relay`: a child of ours), and prints: p50_us p99_us
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+static void
+die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static uint64_t
+now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Copies the bytes of the tty to the socket, and nothing else. */
+static void
+relay(const char *path, int fd)
+{
+	char bytes[4096];
+	int tty = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	ssize_t n;
+
+	if (tty < 0)
+		die(path);
+	if (write(fd, "\n", 1) != 1)
+		die("relay");
+	while ((n = read(tty, bytes, sizeof(bytes))) > 0) {
+		if (bytes[n - 1] == '\r')
+			bytes[n - 1] = '\n';
+		if (write(fd, bytes, (size_t)n) != n)
+			break;
+	}
+	exit(0);
+}
+
+static void
+wait_line(int fd)
+{
+	static char bytes[1 << 16];
+	ssize_t n;
+
+	do {
+		n = read(fd, bytes, sizeof(bytes));
+		if (n <= 0)
+			die("read");
+	} while (bytes[n - 1] != '\n');
+}
+
+static int
+subscribe(const char *path)
+{
+	static const char call[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"events.subscribe\","
+				   "\"params\":{\"kinds\":[\"scan\"]}}\n";
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		die(path);
+	wait_line(fd);
+	if (write(fd, call, sizeof(call) - 1) != sizeof(call) - 1)
+		die("write");
+	wait_line(fd);
+	return fd;
+}
+
+/* An EAN-13: an article, so that no customer is looked up for it. */
+static int
+make_code(unsigned number, char out[16])
+{
+	unsigned sum = 0;
+	int n = snprintf(out, 16, "376%09u", number % 1000000000u);
+
+	for (int i = 0; i < n; i++)
+		sum += (unsigned)(out[i] - '0') * (i % 2 ? 3 : 1);
+	out[n++] = (char)('0' + (10 - sum % 10) % 10);
+	out[n++] = '\r';
+	return n;
+}
+
+static int
+by_size(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+int
+main(int argc, char *argv[])
+{
+	unsigned count = argc == 2 ? (unsigned)atoi(argv[1]) : 0;
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), ends[2], fd;
+	uint64_t *ns = calloc(count + 1, sizeof(*ns));
+	char line[sizeof(((struct sockaddr_un *)0)->sun_path)], path[64];
+	struct termios tio;
+	pid_t child = 0;
+
+	if (!count || !ns || master < 0 || grantpt(master) < 0 || unlockpt(master) < 0)
+		die("wire");
+	snprintf(path, sizeof(path), "%s", ptsname(master));
+	tcgetattr(master, &tio);
+	cfmakeraw(&tio);
+	tcsetattr(master, TCSANOW, &tio);
+	printf("pty %s\n", path);
+	fflush(stdout);
+	if (!fgets(line, sizeof(line), stdin))
+		return 1;
+	line[strcspn(line, "\n")] = '\0';
+	if (strcmp(line, "relay") == 0) {
+		if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
+			die("socketpair");
+		child = fork();
+		if (child == 0)
+			relay(path, ends[1]);
+		close(ends[1]);
+		fd = ends[0];
+		wait_line(fd);
+	} else {
+		fd = subscribe(line);
+	}
+	for (unsigned i = 0; i < count; i++) {
+		char code[16];
+		int len = make_code(i, code);
+		uint64_t at = now_ns();
+
+		if (write(master, code, (size_t)len) != len)
+			die("pty");
+		wait_line(fd);
+		ns[i] = now_ns() - at;
+	}
+	qsort(ns, count, sizeof(*ns), by_size);
+	printf("%.2f %.2f\n", (double)ns[count / 2] / 1e3,
+		(double)ns[(uint64_t)count * 99 / 100] / 1e3);
+	if (child > 0) {
+		kill(child, SIGTERM);
+		waitpid(child, NULL, 0);
+	}
+	return 0;
+}
