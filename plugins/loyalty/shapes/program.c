@@ -117,10 +117,27 @@ item(const struct place *place, const char *list, size_t i)
 
 /* ---- members ---- */
 
+static void
+fault_item(const struct place *place, const char *list, size_t i, const char *code)
+{
+	struct place at = item(place, list, i);
+
+	fault_here(&at, code);
+}
+
 static const char *
 get_text(const struct place *place, const char *member)
 {
 	return json_string_value(json_object_get(place->object, member));
+}
+
+/* Of an item whose id is missing the fault is told once, by the list. */
+static const char *
+get_id(const struct place *place)
+{
+	const char *id = get_text(place, "id");
+
+	return id ? id : "";
 }
 
 static bool
@@ -145,7 +162,7 @@ static void
 get_names(const struct place *place, const char *member, struct tb_names *ret)
 {
 	json_t *list = json_object_get(place->object, member);
-	size_t n = json_array_size(list);
+	size_t n = json_array_size(list), kept = 0;
 	const char **names;
 
 	if (n == 0)
@@ -153,9 +170,16 @@ get_names(const struct place *place, const char *member, struct tb_names *ret)
 	names = keep(place->reading, n, sizeof(*names));
 	if (!names)
 		return;
-	for (size_t i = 0; i < n; i++)
-		names[i] = json_string_value(json_array_get(list, i));
-	*ret = (struct tb_names){.names = names, .count = n};
+	for (size_t i = 0; i < n; i++) {
+		const char *name = json_string_value(json_array_get(list, i));
+
+		/* a program out of a server's answer has passed no table */
+		if (name)
+			names[kept++] = name;
+		else
+			fault_item(place, member, i, "wrong_type");
+	}
+	*ret = (struct tb_names){.names = names, .count = kept};
 }
 
 static int64_t
@@ -243,7 +267,7 @@ check_reward(const struct place *place, const struct tb_reward *reward)
 	}
 	if (reward->value && reward->min_use > reward->value)
 		fault(place, "min_use", "out_of_range");
-	if (reward->id && strncmp(reward->id, "article:", 8) == 0)
+	if (strncmp(reward->id, "article:", 8) == 0)
 		fault(place, "id", "bad_value");
 }
 
@@ -251,7 +275,7 @@ static void
 read_reward(const struct place *place, struct tb_reward *reward)
 {
 	*reward = (struct tb_reward){
-		.id = get_text(place, "id"),
+		.id = get_id(place),
 		.title = get_text(place, "title"),
 		.till_reference = get_text(place, "till_reference"),
 		.kind = get_kind(place),
@@ -314,7 +338,7 @@ read_offer(const struct place *place, struct tb_offer *offer)
 	struct place when = inside(place, "when"), gain = inside(place, "gain");
 
 	*offer = (struct tb_offer){
-		.id = get_text(place, "id"),
+		.id = get_id(place),
 		.title = get_text(place, "title"),
 		.window = get_window(place, "from", "to"),
 		.min_amount = get_int(&when, "min_amount"),
@@ -336,7 +360,7 @@ read_coupon_rule(const struct place *place, struct tb_coupon_rule *rule)
 	struct place on = inside(place, "on");
 
 	*rule = (struct tb_coupon_rule){
-		.id = get_text(place, "id"),
+		.id = get_id(place),
 		.reward = get_text(place, "reward"),
 		.on = TB_COUPON_BY_HAND,
 		.valid_days = get_int(place, "valid_days"),
@@ -386,7 +410,7 @@ check_ids(const struct place *place, const char *list, const char **ids, size_t 
 	for (size_t i = 1; i < n; i++) {
 		size_t last = n;
 
-		if (strcmp(sorted[i - 1], sorted[i]) != 0)
+		if (sorted[i][0] == '\0' || strcmp(sorted[i - 1], sorted[i]) != 0)
 			continue;
 		while (strcmp(ids[--last], sorted[i]) != 0)
 			;
@@ -429,11 +453,9 @@ read_list(
 	for (size_t i = 0; i < n; i++) {
 		struct place at = item(place, list, i);
 
-		ids[i] = get_text(&at, "id");
-		if (!ids[i]) {
+		ids[i] = get_id(&at);
+		if (ids[i][0] == '\0')
 			fault(&at, "id", "missing");
-			ids[i] = "";
-		}
 		read(&at, items + i * size);
 		if (place->reading->nomem)
 			return NULL;
@@ -464,14 +486,6 @@ read_earning(const struct place *place, struct tb_earning *earning)
 	earning->amount_points = get_int(&per_amount, "points");
 	earning->amount_unit = get_int(&per_amount, "amount");
 	need(&per_amount, "amount", earning->amount_unit);
-}
-
-static void
-fault_item(const struct place *place, const char *list, size_t i, const char *code)
-{
-	struct place at = item(place, list, i);
-
-	fault_here(&at, code);
 }
 
 /* The members of a customer that a profile may ask for. */
@@ -505,7 +519,7 @@ read_profile_bonus(const struct place *place, struct tb_program *program)
 		const char *field = program->profile_fields.names[i];
 		size_t k = 0;
 
-		while (k < ARRAY_SIZE(record_fields) && (!field || strcmp(record_fields[k], field)))
+		while (k < ARRAY_SIZE(record_fields) && strcmp(record_fields[k], field) != 0)
 			k++;
 		if (k == ARRAY_SIZE(record_fields))
 			fault_item(place, "fields", i, "unknown");

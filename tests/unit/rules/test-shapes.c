@@ -139,26 +139,28 @@ currency_and_zone(void **state)
 			  "{'pointer':'/program/time_zone','code':'time_zone_unknown'}]}");
 }
 
+static const char program_text[] =
+	"{'currency':'EUR','time_zone':'Europe/"
+	"Paris','earning':{'per_passage':2,'per_amount':"
+	"{'points':1,'amount':100},'per_article':true,'combine':'sum','min_ticket':500,"
+	"'on_loyalty_tender':true},'max_points_per_passage':20,'min_delay_s':3600,"
+	"'points_expire_days':365,'contact_required_to_redeem':true,'offline_max_value':"
+	"500,"
+	"'rewards':[{'id':'d','kind':'article','title':'Dessert','cost_points':50,'"
+	"articles':"
+	"['Tarte','Éclair'],'sites':['lyon-1'],'valid_from':'2025-05-06','sequence':-1,"
+	"'cost_price':0,'till_reference':'K7'}],'offers':[{'id':'o','when':{'nth_passage':"
+	"5,"
+	"'categories':['x']},'gain':{'wallet_bp':250}}],'coupons':[{'id':'k','reward':'d','"
+	"on':"
+	"{'days_unseen':60},'valid_days':30}],'profile_bonus':{'fields':['birthday'],"
+	"'points':30},'sponsorship':{'sponsor_points':100,'newcomer_points':50}}";
+
 static void
 a_whole_program(void **state)
 {
 	_cleanup_faults_ struct tb_faults faults = {0};
-	_cleanup_json_ json_t *json = parse(
-		"{'currency':'EUR','time_zone':'Europe/"
-		"Paris','earning':{'per_passage':2,'per_amount':"
-		"{'points':1,'amount':100},'per_article':true,'combine':'sum','min_ticket':500,"
-		"'on_loyalty_tender':true},'max_points_per_passage':20,'min_delay_s':3600,"
-		"'points_expire_days':365,'contact_required_to_redeem':true,'offline_max_value':"
-		"500,"
-		"'rewards':[{'id':'d','kind':'article','title':'Dessert','cost_points':50,'"
-		"articles':"
-		"['Tarte','Éclair'],'sites':['lyon-1'],'valid_from':'2025-05-06','sequence':-1,"
-		"'cost_price':0,'till_reference':'K7'}],'offers':[{'id':'o','when':{'nth_passage':"
-		"5,"
-		"'categories':['x']},'gain':{'wallet_bp':250}}],'coupons':[{'id':'k','reward':'d','"
-		"on':"
-		"{'days_unseen':60},'valid_days':30}],'profile_bonus':{'fields':['birthday'],"
-		"'points':30},'sponsorship':{'sponsor_points':100,'newcomer_points':50}}");
+	_cleanup_json_ json_t *json = parse(program_text);
 	_cleanup_(tb_program_freep) struct tb_program *p = NULL;
 
 	assert_int_equal(tb_program_from_json(json, "EUR", "", &p, &faults), 0);
@@ -224,20 +226,22 @@ what_is_wrong_with_a_basket(void **state)
 		"/basket/total", "total_mismatch");
 }
 
+static const char basket_text[] =
+	"{'lines':[{'no':7,'article':{'code':'C','label':'L','ean':'E','category':'K'},'"
+	"quantity':2000,"
+	"'unit_price':300,'discount':100,'price_kind':'promo','total':500,'vat_bp':550,'"
+	"flags':"
+	"['no_loyalty','deposit']},{'no':8,'quantity':-1000,'unit_price':300,'total':-300,"
+	"'return_of':'S1'},{'no':9,'quantity':1000,'unit_price':1,'total':1,'price_kind':'"
+	"manual',"
+	"'flags':['gift_card_sale'],'return_of':false}],'total':201}";
+
 static void
 a_whole_basket(void **state)
 {
 	_cleanup_basket_lines_ struct tb_basket_lines b = {0};
 	_cleanup_faults_ struct tb_faults faults = {0};
-	_cleanup_json_ json_t *json = parse(
-		"{'lines':[{'no':7,'article':{'code':'C','label':'L','ean':'E','category':'K'},'"
-		"quantity':2000,"
-		"'unit_price':300,'discount':100,'price_kind':'promo','total':500,'vat_bp':550,'"
-		"flags':"
-		"['no_loyalty','deposit']},{'no':8,'quantity':-1000,'unit_price':300,'total':-300,"
-		"'return_of':'S1'},{'no':9,'quantity':1000,'unit_price':1,'total':1,'price_kind':'"
-		"manual',"
-		"'flags':['gift_card_sale'],'return_of':false}],'total':201}");
+	_cleanup_json_ json_t *json = parse(basket_text);
 
 	assert_int_equal(tb_basket_from_json(json, "/basket", true, &b, &faults), 0);
 	assert_int_equal(b.basket.n_lines, 3);
@@ -456,6 +460,59 @@ a_quote(void **state)
 		"'reasons':['capped']},'total_after':99}");
 }
 
+/* ---- what was checked by nobody ---- */
+
+static void
+read_anything(json_t *json)
+{
+	_cleanup_faults_ struct tb_faults faults = {0};
+	_cleanup_(tb_program_freep) struct tb_program *program = NULL;
+	_cleanup_basket_lines_ struct tb_basket_lines strict = {0}, lax = {0};
+	_cleanup_adjustment_list_ struct tb_adjustment_list list = {0};
+	_cleanup_free_ struct tb_use *use = NULL;
+	size_t n;
+	int r;
+
+	r = tb_program_from_json(json, NULL, "", &program, &faults);
+	assert_true((r == 0) == (program != NULL));
+	tb_basket_from_json(json, "", true, &strict, &faults);
+	tb_basket_from_json(json, "", false, &lax, &faults);
+	tb_uses_from_json(json, "", &use, &n, &faults);
+	tb_adjustments_from_json(json_object_get(json, "adjustments"), &list);
+}
+
+/* Each of the texts with one byte after the other replaced by others: read, or refused. */
+static void
+any_json_is_read_or_refused(void **state)
+{
+	static const char *const texts[] = {program_text, basket_text, adjustments_text};
+	static const char others[] = "0-\"[{n";
+	unsigned n_read = 0;
+
+	for (size_t t = 0; t < ARRAY_SIZE(texts); t++) {
+		char text[4096];
+		size_t len = strlen(texts[t]);
+
+		for (size_t i = 0; i < len; i++)
+			text[i] = texts[t][i] == '\'' ? '"' : texts[t][i];
+		for (size_t i = 0; i < len; i++)
+			for (const char *other = others; *other; other++) {
+				char kept = text[i];
+				json_t *json;
+
+				text[i] = *other;
+				json = json_loadb(text, len, 0, NULL);
+				text[i] = kept;
+				if (!json)
+					continue;
+				read_anything(json);
+				n_read++;
+				json_decref(json);
+			}
+	}
+	assert_in_range(n_read, 1000, 100000);
+}
+
 int
 main(void)
 {
@@ -471,6 +528,7 @@ main(void)
 		cmocka_unit_test(no_list_of_adjustments),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(a_quote),
+		cmocka_unit_test(any_json_is_read_or_refused),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
