@@ -52,6 +52,8 @@ class Scene(Story):
                  'event', 'printed', 'until'}
         if set(step) - known:
             raise Mismatch(f'nobody knows {sorted(set(step) - known)}')
+        if 'scan' in step or step.get('call') == 'scan.submit':
+            self.till().events.clear()  # what was read before is no answer to this
         if 'call' in step:
             self.play_step(step)
         if 'scan' in step:
