@@ -1,26 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * base/loop.h on sd-event; the only file that knows sd-event. A turn ends when no descriptor is
- * ready any more, or when one would be served a second time: a client that never stops writing
- * delays the answers of the others by one round at most.
+ * base/loop.h on epoll and sd-event; the only file that knows sd-event. Descriptors are watched
+ * here: a turn is what one epoll_wait() brings, each descriptor once, so that a client that never
+ * stops writing delays nobody, and a call costs one wait and not two. sd-event stands in the same
+ * epoll as one descriptor and keeps timers (which it lets coincide), signals and the watchdog.
  */
 
 #include "bridge/loop.h"
 
 #include <signal.h>
 #include <systemd/sd-event.h>
+#include <time.h>
 #include "base/list.h"
 
 /* sd-event takes 0 as a quarter of a second. */
 #define EXACT_US 1
 /* Rounds of tb_event_loop_end_turn(): an armed source that arms itself again is left alone. */
 #define END_ROUNDS_MAX 16
+/* Descriptors served in one turn; others wait for the next. */
+#define BATCH_MAX 64
 
 struct event_loop {
 	struct tb_loop loop;
 	sd_event *event;
-	struct tb_list turn_ends;  /* struct event_source.node, by rank */
-	sd_event_source *turn_end; /* on while any of them is armed */
+	int epoll_fd;
+	bool armed_event; /* sd-event is prepared: its descriptor tells when something is due */
+	bool timers_changed;
+	bool stopped;
+	uint64_t now_us;
+	int64_t wall_us;
+	struct epoll_event batch[BATCH_MAX]; /* ready in this turn; data.ptr NULL once removed */
+	int n_batch, next;
+	struct tb_list turn_ends; /* struct event_source.node, by rank */
 	unsigned armed;
 	uint64_t turn;
 	bool ending; /* within end_turn() */
@@ -28,15 +39,16 @@ struct event_loop {
 
 struct event_source {
 	struct tb_source source;
-	sd_event_source *handle; /* NULL for a turn end */
 	enum { KIND_FD, KIND_TIMER, KIND_TURN_END } kind;
+	sd_event_source *timer;
+	int fd;
+	uint32_t wanted; /* what the descriptor is watched for */
 	union {
 		tb_fd_fn fd_fn;
 		tb_wake_fn wake_fn;
 	};
 	void *userdata;
-	uint32_t wanted;         /* what a descriptor is watched for */
-	uint64_t served_in_turn; /* descriptor or turn end: the turn it was last called in */
+	uint64_t ran_in_turn; /* of a turn end */
 	struct tb_list node;
 	int rank;
 	bool armed;
@@ -54,22 +66,27 @@ to_source(struct tb_source *source)
 	return container_of(source, struct event_source, source);
 }
 
+static void
+read_clocks(struct event_loop *loop)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	loop->now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	clock_gettime(CLOCK_REALTIME, &now);
+	loop->wall_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 static uint64_t
 event_now_us(struct tb_loop *loop)
 {
-	uint64_t now_us = 0;
-
-	sd_event_now(to_loop(loop)->event, CLOCK_MONOTONIC, &now_us);
-	return now_us;
+	return to_loop(loop)->now_us;
 }
 
 static int64_t
 event_wall_us(struct tb_loop *loop)
 {
-	uint64_t now_us = 0;
-
-	sd_event_now(to_loop(loop)->event, CLOCK_REALTIME, &now_us);
-	return (int64_t)now_us;
+	return to_loop(loop)->wall_us;
 }
 
 /* The armed one with the lowest rank of at least `from` that has not run in this turn yet. */
@@ -79,7 +96,7 @@ next_armed(struct event_loop *loop, int from)
 	struct event_source *s;
 
 	tb_list_for_each(s, &loop->turn_ends, node) {
-		if (s->armed && s->rank >= from && s->served_in_turn != loop->turn)
+		if (s->armed && s->rank >= from && s->ran_in_turn != loop->turn)
 			return s;
 	}
 	return NULL;
@@ -100,42 +117,10 @@ end_turn(struct event_loop *loop)
 		rank = s->rank;
 		s->armed = false;
 		loop->armed--;
-		s->served_in_turn = loop->turn;
+		s->ran_in_turn = loop->turn;
 		s->wake_fn(s->userdata);
 	}
 	loop->ending = false;
-	sd_event_source_set_enabled(
-		loop->turn_end, loop->armed > 0 ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
-}
-
-static int
-on_turn_end(sd_event_source *handle, void *userdata)
-{
-	end_turn(userdata);
-	return 0;
-}
-
-static int
-on_fd(sd_event_source *handle, int fd, uint32_t events, void *userdata)
-{
-	struct event_source *s = userdata;
-	struct event_loop *loop = to_loop(s->source.loop);
-
-	if (loop->armed > 0 && s->served_in_turn == loop->turn) {
-		sd_event_source_ref(handle);
-		end_turn(loop);
-		/* The end of the turn may have removed this very source. */
-		s = sd_event_source_get_userdata(handle);
-		sd_event_source_unref(handle);
-		if (!s)
-			return 0;
-		events &= s->wanted | EPOLLHUP | EPOLLERR;
-		if (events == 0)
-			return 0;
-	}
-	s->served_in_turn = loop->turn;
-	s->fd_fn(fd, events, s->userdata);
-	return 0;
 }
 
 static int
@@ -143,6 +128,7 @@ on_timer(sd_event_source *handle, uint64_t at_us, void *userdata)
 {
 	struct event_source *s = userdata;
 
+	read_clocks(to_loop(s->source.loop));
 	s->wake_fn(s->userdata);
 	return 0;
 }
@@ -156,7 +142,8 @@ new_source(struct tb_loop *loop, void *userdata)
 		return NULL;
 	s->source.loop = loop;
 	s->userdata = userdata;
-	s->served_in_turn = UINT64_MAX;
+	s->fd = -1;
+	s->ran_in_turn = UINT64_MAX;
 	tb_list_init(&s->node);
 	return s;
 }
@@ -166,16 +153,16 @@ event_add_fd(struct tb_loop *loop, int fd, uint32_t events, tb_fd_fn fn, void *u
 	struct tb_source **ret)
 {
 	_cleanup_free_ struct event_source *s = new_source(loop, userdata);
-	int r;
+	struct epoll_event wanted = {.events = events, .data.ptr = s};
 
 	if (!s)
 		return -ENOMEM;
 	s->kind = KIND_FD;
 	s->fd_fn = fn;
+	s->fd = fd;
 	s->wanted = events;
-	r = sd_event_add_io(to_loop(loop)->event, &s->handle, fd, events, on_fd, s);
-	if (r < 0)
-		return r;
+	if (epoll_ctl(to_loop(loop)->epoll_fd, EPOLL_CTL_ADD, fd, &wanted) < 0)
+		return -errno;
 	*ret = &TAKE_PTR(s)->source;
 	return 0;
 }
@@ -183,10 +170,15 @@ event_add_fd(struct tb_loop *loop, int fd, uint32_t events, tb_fd_fn fn, void *u
 static int
 event_set_events(struct tb_source *source, uint32_t events)
 {
-	int r = sd_event_source_set_io_events(to_source(source)->handle, events);
+	struct event_source *s = to_source(source);
+	struct epoll_event wanted = {.events = events, .data.ptr = s};
 
-	to_source(source)->wanted = events;
-	return r < 0 ? r : 0;
+	if (events == s->wanted)
+		return 0;
+	if (epoll_ctl(to_loop(source->loop)->epoll_fd, EPOLL_CTL_MOD, s->fd, &wanted) < 0)
+		return -errno;
+	s->wanted = events;
+	return 0;
 }
 
 static int
@@ -200,13 +192,13 @@ event_add_timer(struct tb_loop *loop, uint64_t slack_us, tb_wake_fn fn, void *us
 		return -ENOMEM;
 	s->kind = KIND_TIMER;
 	s->wake_fn = fn;
-	r = sd_event_add_time(to_loop(loop)->event, &s->handle, CLOCK_MONOTONIC, UINT64_MAX,
+	r = sd_event_add_time(to_loop(loop)->event, &s->timer, CLOCK_MONOTONIC, UINT64_MAX,
 		TB_MAX(slack_us, (uint64_t)EXACT_US), on_timer, s);
 	if (r < 0)
 		return r;
-	r = sd_event_source_set_enabled(s->handle, SD_EVENT_OFF);
+	r = sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
 	if (r < 0) {
-		sd_event_source_disable_unref(s->handle);
+		sd_event_source_disable_unref(s->timer);
 		return r;
 	}
 	*ret = &TAKE_PTR(s)->source;
@@ -216,15 +208,17 @@ event_add_timer(struct tb_loop *loop, uint64_t slack_us, tb_wake_fn fn, void *us
 static int
 event_set_timer(struct tb_source *source, uint64_t at_us)
 {
-	sd_event_source *handle = to_source(source)->handle;
+	sd_event_source *timer = to_source(source)->timer;
 	int r;
 
+	/* One that goes off in vain is cheaper than arming the clock anew. */
 	if (at_us == TB_NEVER)
-		return sd_event_source_set_enabled(handle, SD_EVENT_OFF);
-	r = sd_event_source_set_time(handle, at_us);
+		return sd_event_source_set_enabled(timer, SD_EVENT_OFF);
+	to_loop(source->loop)->timers_changed = true;
+	r = sd_event_source_set_time(timer, at_us);
 	if (r < 0)
 		return r;
-	return sd_event_source_set_enabled(handle, SD_EVENT_ONESHOT);
+	return sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
 }
 
 static int
@@ -255,34 +249,34 @@ static int
 event_arm(struct tb_source *source)
 {
 	struct event_source *s = to_source(source);
-	struct event_loop *loop = to_loop(source->loop);
 
-	if (s->armed)
-		return 0;
+	if (!s->armed)
+		to_loop(source->loop)->armed++;
 	s->armed = true;
-	if (loop->armed++ > 0 || loop->ending)
-		return 0;
-	/* a loop that has ended takes no more orders: tb_event_loop_end_turn() runs what is armed */
-	if (sd_event_get_state(loop->event) == SD_EVENT_FINISHED)
-		return 0;
-	return sd_event_source_set_enabled(loop->turn_end, SD_EVENT_ONESHOT);
+	return 0;
 }
 
 static void
 event_remove(struct tb_source *source)
 {
 	struct event_source *s;
+	struct event_loop *loop;
 
 	if (!source)
 		return;
 	s = to_source(source);
+	loop = to_loop(source->loop);
 	if (s->armed)
-		to_loop(source->loop)->armed--;
+		loop->armed--;
 	tb_list_remove(&s->node);
-	if (s->handle) {
-		sd_event_source_set_userdata(s->handle, NULL);
-		sd_event_source_disable_unref(s->handle);
+	if (s->kind == KIND_FD) {
+		(void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, s->fd, NULL);
+		/* It may be among those that are still to be served in this turn. */
+		for (int i = loop->next; i < loop->n_batch; i++)
+			if (loop->batch[i].data.ptr == s)
+				loop->batch[i].data.ptr = NULL;
 	}
+	sd_event_source_disable_unref(s->timer);
 	free(s);
 }
 
@@ -302,19 +296,20 @@ int
 tb_event_loop_new(struct tb_loop **ret)
 {
 	struct event_loop *loop = calloc(1, sizeof(*loop));
+	struct epoll_event wanted = {.events = EPOLLIN};
 	int r;
 
 	if (!loop)
 		return -ENOMEM;
 	loop->loop.ops = &event_ops;
+	wanted.data.ptr = loop;
 	tb_list_init(&loop->turn_ends);
-	r = sd_event_new(&loop->event);
-	if (r >= 0)
-		r = sd_event_add_defer(loop->event, &loop->turn_end, on_turn_end, loop);
-	if (r >= 0)
-		r = sd_event_source_set_priority(loop->turn_end, SD_EVENT_PRIORITY_IDLE);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(loop->turn_end, SD_EVENT_OFF);
+	read_clocks(loop);
+	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	r = loop->epoll_fd < 0 ? -errno : sd_event_new(&loop->event);
+	if (r >= 0 &&
+		epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, sd_event_get_fd(loop->event), &wanted) < 0)
+		r = -errno;
 	if (r < 0) {
 		tb_event_loop_free(&loop->loop);
 		return r;
@@ -331,8 +326,9 @@ tb_event_loop_free(struct tb_loop *loop)
 	if (!loop)
 		return;
 	l = to_loop(loop);
-	sd_event_source_disable_unref(l->turn_end);
 	sd_event_unref(l->event);
+	if (l->epoll_fd >= 0)
+		close(l->epoll_fd);
 	free(l);
 }
 
@@ -385,26 +381,100 @@ tb_event_loop_watchdog(struct tb_loop *loop)
 	return r < 0 ? r : 0;
 }
 
+/* Runs what is due of sd-event's, and leaves it prepared: from then on its descriptor tells. */
+static int
+run_event(struct event_loop *loop)
+{
+	for (;;) {
+		int r = loop->armed_event ? sd_event_wait(loop->event, 0) : 0;
+
+		loop->armed_event = false;
+		if (r == 0)
+			r = sd_event_prepare(loop->event);
+		if (r == 0) {
+			loop->armed_event = true;
+			loop->timers_changed = false;
+			return 0;
+		}
+		if (r > 0)
+			r = sd_event_dispatch(loop->event);
+		if (r < 0)
+			return r;
+	}
+}
+
+static void
+serve(struct event_loop *loop, bool *ret_event)
+{
+	for (loop->next = 0; loop->next < loop->n_batch;) {
+		struct epoll_event *ready = &loop->batch[loop->next++];
+		struct event_source *s = ready->data.ptr;
+		uint32_t events;
+
+		if ((void *)loop == (void *)s)
+			*ret_event = true;
+		if (!s || (void *)loop == (void *)s)
+			continue;
+		/* What is not asked for any more since then is not told. */
+		events = ready->events & (s->wanted | EPOLLHUP | EPOLLERR);
+		if (events)
+			s->fd_fn(s->fd, events, s->userdata);
+	}
+	loop->n_batch = loop->next = 0;
+}
+
+/* One turn. 1 when something was served, 0 when nothing was ready in that time. */
+static int
+turn(struct event_loop *loop, int timeout_ms)
+{
+	bool event = loop->timers_changed || !loop->armed_event;
+	int n, r = 0;
+
+	if (event) {
+		r = run_event(loop);
+		if (r < 0)
+			return r;
+		event = false;
+	}
+	n = epoll_wait(loop->epoll_fd, loop->batch, BATCH_MAX,
+		loop->armed > 0 || loop->stopped ? 0 : timeout_ms);
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	loop->n_batch = n;
+	read_clocks(loop);
+	serve(loop, &event);
+	if (event)
+		r = run_event(loop);
+	if (loop->armed > 0) {
+		end_turn(loop);
+		n = 1;
+	}
+	return r < 0 ? r : n > 0;
+}
+
 int
 tb_event_loop_run(struct tb_loop *loop)
 {
-	int r = sd_event_loop(to_loop(loop)->event);
+	struct event_loop *l = to_loop(loop);
+	int r = 0;
 
+	while (!l->stopped && r >= 0)
+		r = turn(l, -1);
 	return r < 0 ? r : 0;
 }
 
 void
 tb_event_loop_stop(struct tb_loop *loop)
 {
-	sd_event_exit(to_loop(loop)->event, 0);
+	to_loop(loop)->stopped = true;
 }
 
 int
 tb_event_loop_run_once(struct tb_loop *loop, uint64_t timeout_us)
 {
-	int r = sd_event_run(to_loop(loop)->event, timeout_us);
+	uint64_t timeout_ms = timeout_us / 1000 + (timeout_us % 1000 > 0);
 
-	return r < 0 ? r : r > 0;
+	return turn(to_loop(loop), timeout_ms > INT32_MAX ? -1 : (int)timeout_ms);
 }
 
 void

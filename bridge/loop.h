@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The daemon's event loop: base/loop.h on sd-event. Parts see struct tb_loop only; what stands here
- * is for main.c and for tests that need the real clock.
+ * The daemon's event loop: base/loop.h on epoll and sd-event. Parts see struct tb_loop only; what
+ * stands here is for main.c and for tests that need the real clock.
  */
 #pragma once
 
@@ -20,8 +20,8 @@ int tb_event_loop_watchdog(struct tb_loop *loop);
 /* Runs until tb_event_loop_stop(). 0 or negative errno. */
 int tb_event_loop_run(struct tb_loop *loop);
 void tb_event_loop_stop(struct tb_loop *loop);
-/* Serves one source, waiting for it at most timeout_us (TB_NEVER: for ever): 1 when one was served,
- * 0 when none was. */
+/* One turn, waiting for it at most timeout_us (TB_NEVER: for ever): 1 when something was served, 0
+ * when nothing was. */
 int tb_event_loop_run_once(struct tb_loop *loop, uint64_t timeout_us);
 /* Ends the turn now: runs what is armed, until nothing is (or something arms itself again and
  * again). For the end of the process. */

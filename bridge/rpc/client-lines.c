@@ -11,6 +11,8 @@
 #define OUT_PAUSE ((size_t)256 * 1024)
 /* A line above this has its memory given back to the system. */
 #define TRIM_ABOVE ((size_t)128 * 1024)
+/* Longer ids and methods take the long way. */
+#define PLAIN_MAX 80
 
 /* Answers of one batch, gathered until the last is there. */
 struct batch {
@@ -95,6 +97,24 @@ method_of(const json_t *call)
 	return strlen(name) == json_string_length(method) ? name : "";
 }
 
+/* NULL without memory: then the connection cannot go on. */
+static struct tb_request *
+new_request(struct tb_client *client, const char *id)
+{
+	struct tb_request *request = tb_request_new(client->rpc->bridge, &carrier, client, id);
+
+	if (!request) {
+		client->fate = TB_FATE_CLOSE;
+		tb_rpc_mark(client);
+		return NULL;
+	}
+	client->in_flight++;
+	request->client = client->id;
+	request->audience = client->audience;
+	request->roles = client->roles;
+	return request;
+}
+
 static void
 begin_call(struct tb_client *client, json_t *call, struct batch *batch, const char *doubled)
 {
@@ -103,29 +123,51 @@ begin_call(struct tb_client *client, json_t *call, struct batch *batch, const ch
 	_cleanup_free_ char *text = double_id ? NULL : tb_codec_id(id);
 	const char *name = method_of(call);
 	bool invalid = !name || (id && !text && !double_id);
-	struct tb_request *request = tb_request_new(client->rpc->bridge, &carrier, client,
-		text                   ? text
-		: invalid || double_id ? "null"
-				       : NULL);
+	const char *echo = text ? text : invalid || double_id ? "null" : NULL;
+	struct tb_request *request = new_request(client, echo);
 
 	if (!request) {
-		client->fate = TB_FATE_CLOSE;
 		if (batch && --batch->left == 0) {
 			tb_buf_done(&batch->answers);
 			free(batch);
 		}
 		return;
 	}
-	client->in_flight++;
 	request->context = batch;
-	request->client = client->id;
-	request->audience = client->audience;
-	request->roles = client->roles;
 	request->root = json_incref(call);
 	if (invalid)
 		tb_request_reject(request, TB_RPC_INVALID_REQUEST);
 	else
 		tb_request_start(request, name, json_object_get(call, "params"), doubled);
+}
+
+/* A call whose line needs no tree but that of its parameters. False when it is no such line. */
+static bool
+begin_plain(struct tb_client *client, const char *text, size_t len)
+{
+	struct tb_codec_call call;
+	struct tb_request *request;
+	char id[PLAIN_MAX], method[PLAIN_MAX];
+	json_t *params;
+
+	if (!tb_codec_plain(text, len, &call) || call.id_len >= PLAIN_MAX ||
+		call.method_len >= PLAIN_MAX)
+		return false;
+	params = tb_codec_plain_params(&call);
+	if (!params)
+		return false;
+	memcpy(id, call.id, call.id_len);
+	id[call.id_len] = '\0';
+	memcpy(method, call.method, call.method_len);
+	method[call.method_len] = '\0';
+	request = new_request(client, id);
+	if (!request) {
+		json_decref(params);
+		return true;
+	}
+	request->root = params;
+	tb_request_start(request, method, params, NULL);
+	return true;
 }
 
 static void
@@ -163,6 +205,8 @@ begin_line(struct tb_client *client, char *text, size_t len)
 		client->wait_calls = facts.calls;
 		return false;
 	}
+	if (r == 0 && !facts.batch && len <= TRIM_ABOVE && begin_plain(client, text, len))
+		return true;
 	if (r == 0)
 		r = tb_codec_parse(text, len, &line);
 	if (r == -EMSGSIZE)

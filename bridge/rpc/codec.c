@@ -141,6 +141,147 @@ tb_codec_look(char *line, size_t len, struct tb_codec_facts *ret)
 	return 0;
 }
 
+static size_t
+blanks(const char *line, size_t len, size_t at)
+{
+	while (at < len &&
+		(line[at] == ' ' || line[at] == '\t' || line[at] == '\r' || line[at] == '\n'))
+		at++;
+	return at;
+}
+
+/* End of a string of printable ASCII without escapes that begins at `at`; 0 when it is none. */
+static size_t
+plain_string(const char *line, size_t len, size_t at)
+{
+	if (at >= len || line[at] != '"')
+		return 0;
+	for (at++; at < len && line[at] != '"'; at++)
+		if (line[at] < 0x20 || line[at] > 0x7e || line[at] == '\\')
+			return 0;
+	return at < len ? at + 1 : 0;
+}
+
+/* End of an integer of at most 18 digits. */
+static size_t
+plain_integer(const char *line, size_t len, size_t at)
+{
+	size_t n;
+
+	at += at < len && line[at] == '-';
+	n = digits(line + at, len - at);
+	if (n == 0 || n > 18 || (n > 1 && line[at] == '0'))
+		return 0;
+	at += n;
+	/* -0 and 0.5 are for the parser. */
+	return at < len && (line[at] == ',' || line[at] == '}' || line[at] == ' ') &&
+	                       !(n == 1 && line[at - 1] == '0' && line[at - 2] == '-')
+	               ? at
+	               : 0;
+}
+
+/* End of the object that begins at `at`, by its brackets alone. */
+static size_t
+object_end(const char *line, size_t len, size_t at)
+{
+	size_t depth = 0;
+
+	if (at >= len || line[at] != '{')
+		return 0;
+	for (; at < len; at++) {
+		switch (line[at]) {
+		case '"':
+			for (at++; at < len && line[at] != '"'; at++)
+				at += line[at] == '\\';
+			break;
+		case '{':
+		case '[':
+			depth++;
+			break;
+		case '}':
+		case ']':
+			if (--depth == 0)
+				return at + 1;
+			break;
+		default:
+			break;
+		}
+	}
+	return 0;
+}
+
+/* The member whose name begins at `at`: end of its value, 0 when it is not one of ours. */
+static size_t
+plain_member(const char *line, size_t len, size_t at, struct tb_codec_call *call, bool *version)
+{
+	size_t end = plain_string(line, len, at), name_len = end - at;
+	const char *name = line + at;
+
+	if (end == 0)
+		return 0;
+	at = blanks(line, len, end);
+	if (at >= len || line[at] != ':')
+		return 0;
+	at = blanks(line, len, at + 1);
+	if (name_len == 9 && memcmp(name, "\"jsonrpc\"", 9) == 0 && !*version) {
+		*version = true;
+		return len - at >= 5 && memcmp(line + at, "\"2.0\"", 5) == 0 ? at + 5 : 0;
+	}
+	if (name_len == 4 && memcmp(name, "\"id\"", 4) == 0 && !call->id) {
+		end = plain_string(line, len, at);
+		if (end == 0)
+			end = plain_integer(line, len, at);
+		call->id = line + at;
+		call->id_len = end - at;
+		return end;
+	}
+	if (name_len == 8 && memcmp(name, "\"method\"", 8) == 0 && !call->method) {
+		end = plain_string(line, len, at);
+		call->method = line + at + 1;
+		call->method_len = end - at - 2;
+		return end;
+	}
+	if (name_len == 8 && memcmp(name, "\"params\"", 8) == 0 && !call->params) {
+		end = object_end(line, len, at);
+		call->params = line + at;
+		call->params_len = end - at;
+		return end;
+	}
+	return 0;
+}
+
+bool
+tb_codec_plain(const char *line, size_t len, struct tb_codec_call *ret)
+{
+	struct tb_codec_call call = {};
+	bool version = false;
+	size_t at = blanks(line, len, 0);
+
+	if (at >= len || line[at] != '{')
+		return false;
+	do {
+		at = plain_member(line, len, blanks(line, len, at + 1), &call, &version);
+		if (at == 0)
+			return false;
+		at = blanks(line, len, at);
+	} while (at < len && line[at] == ',');
+	if (at >= len || line[at] != '}' || blanks(line, len, at + 1) != len)
+		return false;
+	if (!version || !call.id || !call.method)
+		return false;
+	*ret = call;
+	return true;
+}
+
+json_t *
+tb_codec_plain_params(const struct tb_codec_call *call)
+{
+	if (!call->params)
+		return json_object();
+	return json_loadb(
+		call->params, call->params_len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, NULL);
+}
+
 /* One array or object within which the search for doubles stands. */
 struct frame {
 	json_t *names; /* those seen so far; NULL for an array */
@@ -299,9 +440,10 @@ char *
 tb_codec_id(const json_t *id)
 {
 	struct tb_buf buf = TB_BUF_INIT(0);
+	struct tb_jsonw w = TB_JSONW(&buf);
 
 	if (json_is_integer(id))
-		tb_buf_addf(&buf, "%" JSON_INTEGER_FORMAT, json_integer_value(id));
+		tb_jsonw_int(&w, NULL, json_integer_value(id));
 	else if (json_is_string(id))
 		tb_json_quote(&buf, json_string_value(id), json_string_length(id));
 	else

@@ -44,6 +44,20 @@ struct tb_codec_line {
 int tb_codec_parse(const char *line, size_t len, struct tb_codec_line *ret);
 void tb_codec_line_done(struct tb_codec_line *line);
 
+/*
+ * A line that is plainly one call, {"jsonrpc":"2.0","id":…,"method":…,"params":{…}} in any order
+ * and nothing more, with an id and no escapes outside params: where its parts are, without a tree.
+ * Most lines are such; false for any other, which says nothing of whether it is right. params may
+ * still be no JSON.
+ */
+struct tb_codec_call {
+	const char *id, *method, *params; /* id with its quotes; params NULL when there are none */
+	size_t id_len, method_len, params_len;
+};
+bool tb_codec_plain(const char *line, size_t len, struct tb_codec_call *ret);
+/* The tree of `params` of such a call; NULL for anything that is not in order. */
+json_t *tb_codec_plain_params(const struct tb_codec_call *call);
+
 /* The text of an id: a string or an integer, else NULL. To free. */
 char *tb_codec_id(const json_t *id);
 
