@@ -367,7 +367,7 @@ static bool
 within_offline_value(const struct tb_bill *bill)
 {
 	return !bill->context->offline ||
-	       bill->basket->total - bill->to_pay <= bill->program->offline_max_value;
+	       (tb_i128)bill->basket->total - bill->to_pay <= bill->program->offline_max_value;
 }
 
 int

@@ -99,6 +99,19 @@ add_line_adjustment(struct tb_sheet *sheet, const struct tb_claim *claim,
 	return 0;
 }
 
+/* Off the turnover, and so off what is to be paid. */
+static int
+lower_total(struct tb_bill *bill, int64_t amount)
+{
+	int64_t total, to_pay;
+
+	if (tb_add(bill->total, -amount, &total) < 0 || tb_add(bill->to_pay, -amount, &to_pay) < 0)
+		return -EOVERFLOW;
+	bill->total = total;
+	bill->to_pay = to_pay;
+	return 0;
+}
+
 /* ---- bases ---- */
 
 /* R3: what an undiscounted-only reward may touch. */
@@ -313,11 +326,9 @@ step_offered(struct tb_bill *bill, struct tb_sheet *sheet, const struct tb_claim
 	l->left -= amount;
 	l->left_out += worth - amount;
 	l->touched = true;
-	bill->total -= amount;
-	bill->to_pay -= amount;
 	cost->amount = amount;
 	cost->points = claim->cost_points;
-	return 0;
+	return lower_total(bill, amount);
 }
 
 /* ---- steps 3 to 6: discounts ---- */
@@ -361,9 +372,7 @@ take_off(struct tb_bill *bill, struct tb_sheet *sheet, const struct tb_claim *cl
 		if (r < 0)
 			return r;
 	}
-	bill->total -= amount;
-	bill->to_pay -= amount;
-	return 0;
+	return lower_total(bill, amount);
 }
 
 static int

@@ -517,6 +517,66 @@ lots_give_what_they_have(void **state)
 	}
 }
 
+static int64_t
+extreme(void)
+{
+	static const int64_t values[] = {INT64_MIN, INT64_MIN + 1, -1, 0, 1, INT64_MAX / 2,
+		INT64_MAX / 2 + 1, INT64_MAX - 1, INT64_MAX};
+
+	return values[upto((int64_t)ARRAY_SIZE(values) - 1)];
+}
+
+/* At the ends of the range a call is reckoned or refused; a sanitizer would tell of a wrap. */
+static void
+nothing_wraps(void **state)
+{
+	unsigned n_done = 0, n_refused = 0;
+
+	for (uint64_t round = 0; round < ROUNDS; round++) {
+		_cleanup_reckoning_ struct tb_reckoning r = {0};
+		struct tb_earned earned = {0};
+		struct shop s;
+		int e;
+
+		open_shop(&s, round);
+		s.basket.total = extreme();
+		for (size_t i = 0; i < s.basket.n_lines; i++)
+			if (one_in(2)) {
+				s.lines[i].total = extreme();
+				s.lines[i].quantity = one_in(2) ? extreme() : 1000;
+			}
+		for (size_t i = 0; i < REWARDS; i++) {
+			s.rewards[i].value = one_in(3) ? INT64_MAX : s.rewards[i].value;
+			s.rewards[i].cost_points = one_in(9) ? INT64_MAX : 0;
+		}
+		s.program.earning.amount_points = one_in(3) ? INT64_MAX : 1;
+		s.account.points_available = one_in(2) ? INT64_MAX : 5;
+		s.account.wallet_available = extreme();
+		e = shop_reserve(&s, s.uses, s.n_uses, &r);
+		assert_true(e == 0 || e == -EOVERFLOW);
+		e = tb_rules_earn(&s.program, &s.account, &s.basket, r.adjustments, r.n_adjustments,
+			&s.context, &earned);
+		assert_true(e == 0 || e == -EOVERFLOW);
+		assert_true(earned.points >= 0 && earned.wallet >= 0);
+		if (e == 0) {
+			_cleanup_returned_ struct tb_returned back = {0};
+			struct tb_return_line line = {.no = s.lines[0].no};
+			struct tb_sale sale = {&s.program, &s.account, &s.basket, r.adjustments,
+				r.n_adjustments, s.n_uses, &s.context, NULL, earned.points,
+				earned.wallet, 0, 0, true};
+
+			e = tb_rules_return(&sale, &line, 1, &back);
+			assert_true(e == 0 || e == -EOVERFLOW);
+			assert_true(back.points >= 0 && back.points <= earned.points);
+		}
+		n_done += e == 0;
+		n_refused += e != 0;
+		close_shop(&s);
+	}
+	assert_in_range(n_done, ROUNDS / 20, ROUNDS);
+	assert_in_range(n_refused, ROUNDS / 20, ROUNDS);
+}
+
 /* R1 by the letter: floors first, then one unit after the other to the largest remainder. */
 static void
 spread_slowly(int64_t amount, const int64_t *weights, size_t n, int64_t *shares)
@@ -577,6 +637,7 @@ main(void)
 		cmocka_unit_test(codes_of_a_quote_are_reckoned_together),
 		cmocka_unit_test(a_return_of_everything_takes_back_what_was_earned),
 		cmocka_unit_test(lots_give_what_they_have),
+		cmocka_unit_test(nothing_wraps),
 		cmocka_unit_test(a_spread_is_the_one_of_the_rule),
 	};
 
