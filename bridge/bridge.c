@@ -55,16 +55,18 @@ tb_bridge_start(struct tb_bridge *bridge, char **ret_why)
 		part = "counter";
 		r = tb_counter_new(bridge, &bridge->counter);
 	}
-	if (r >= 0) {
-		part = "devices";
-		r = tb_devices_new(bridge, &bridge->devices);
-	}
 	if (r >= 0)
 		return 0;
 	if (!*ret_why && asprintf(ret_why, "%s: %s", part, strerror(-r)) < 0)
 		*ret_why = NULL;
 	tb_bridge_stop(bridge);
 	return r;
+}
+
+int
+tb_bridge_start_devices(struct tb_bridge *bridge)
+{
+	return tb_devices_new(bridge, &bridge->devices);
 }
 
 #define STOP(part) \

@@ -34,9 +34,14 @@ struct tb_bridge {
 enum tb_turn_rank { TB_RANK_CONNECTOR = 0, TB_RANK_STATE = 10, TB_RANK_FLUSH = 20 };
 
 /*
- * Starts state … devices; loop, conf and the directories are there. On failure nothing is left
+ * Starts state … counter; loop, conf and the directories are there. On failure nothing is left
  * running and ret_why is a sentence (to free; NULL without memory).
  */
 int tb_bridge_start(struct tb_bridge *bridge, char **ret_why);
+/*
+ * Looks for devices: all of /sys is walked, which takes longer than all else. To be called when the
+ * socket is there and before the loop runs, so that no call meets a bridge without them.
+ */
+int tb_bridge_start_devices(struct tb_bridge *bridge);
 /* Ends them. Safe with parts that were never started. */
 void tb_bridge_stop(struct tb_bridge *bridge);

@@ -182,13 +182,15 @@ run(struct tb_bridge *bridge)
 	tb_log_info("tillbridged " TB_VERSION " is ready: site %s, till %s, connector %s",
 		bridge->conf->site, bridge->conf->till, bridge->conf->connector);
 	sd_notify(false, "READY=1");
-	r = tb_event_loop_run(bridge->loop);
+	r = tb_bridge_start_devices(bridge);
+	if (r >= 0)
+		r = tb_event_loop_run(bridge->loop);
 	sd_notify(false, "STOPPING=1");
 	/* What the last turn took is committed and answered before anything ends. */
 	tb_event_loop_end_turn(bridge->loop);
 	tb_bridge_stop(bridge);
 	if (r < 0)
-		tb_log_error("the loop has failed: %s", strerror(-r));
+		tb_log_error("ended by an error: %s", strerror(-r));
 	return r < 0 ? EXIT_REFUSED : EXIT_DONE;
 }
 
