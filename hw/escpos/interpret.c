@@ -280,11 +280,24 @@ settle(struct tb_interpret *in)
 		run(in);
 }
 
+/*
+ * Whether a command of the other dialect may say how many bytes belong to it. A lone one in a
+ * stream that is ours would swallow what follows: it is believed when the stream has shown where it
+ * is from.
+ */
+static bool
+trusted(const struct tb_interpret *in, const uint8_t *bytes)
+{
+	return in->config.dialect == TB_DIALECT_STAR || in->suspect_told ||
+	       (bytes[0] == LEAD_ESC && (bytes[1] == LEAD_GS || bytes[1] == 0x1E));
+}
+
 /* A byte of the lead. */
 static void
 lead(struct tb_interpret *in, uint8_t byte)
 {
 	struct tb_reader *reader = &in->reader;
+	static const struct tb_command no_more = {.n_lead = 0};
 	bool star = in->config.dialect == TB_DIALECT_STAR;
 	const struct tb_command_table *own = star ? &tb_commands_star : &tb_commands_escpos;
 	const struct tb_command_table *other = star ? &tb_commands_escpos : &tb_commands_star;
@@ -304,6 +317,11 @@ lead(struct tb_interpret *in, uint8_t byte)
 	} else if (theirs.exact && !mine.partial) {
 		reader->command = theirs.exact;
 		reader->foreign = true;
+		if (theirs.exact->need && !trusted(in, bytes)) {
+			reader->command = &no_more;
+			settle(in);
+			return;
+		}
 	} else if (!mine.partial && !theirs.partial) {
 		give_up(in);
 		return;
