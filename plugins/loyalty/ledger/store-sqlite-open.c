@@ -50,7 +50,7 @@ refuse_newer(const char *path, unsigned version, char **ret_why)
 {
 	return refuse(ret_why, -EPROTO,
 		"%s was written by a newer tillbridge (tables of version %u, this one knows %zu). "
-	        "It was"
+		"It was"
 		" left as it is: install that version again, or put back the backup made before the"
 		" migration.",
 		path, version, tb_schema_version);
@@ -63,6 +63,20 @@ big32(const uint8_t *p)
 
 	memcpy(&v, p, sizeof(v));
 	return be32toh(v);
+}
+
+/* A checkpoint that was interrupted leaves the file short and the rest in the log. */
+static bool
+has_log(const char *path)
+{
+	_cleanup_free_ char *log = NULL;
+	struct stat st;
+
+	if (asprintf(&log, "%s-wal", path) < 0) {
+		log = NULL;
+		return true;
+	}
+	return stat(log, &st) == 0 && st.st_size > 0;
 }
 
 /* Looks at the first page with our own eyes, so that what is refused here was never opened. */
@@ -79,14 +93,14 @@ check_header(const char *path, int fd, off_t size, char **ret_why)
 	if (big32(h + 68) != TB_SCHEMA_APPLICATION_ID && big32(h + 60) != 0)
 		return refuse(ret_why, -EPROTO,
 			"%s is a database, but not a ledger of tillbridge. It was left as it is: "
-		        "move it"
+			"move it"
 			" away.",
 			path);
 	if (big32(h + 60) > tb_schema_version)
 		return refuse_newer(path, big32(h + 60), ret_why);
 	page = (uint32_t)h[16] << 8 | h[17];
 	page = page == 1 ? 65536 : page;
-	if ((off_t)big32(h + 28) * page > size)
+	if ((off_t)big32(h + 28) * page > size && !has_log(path))
 		return refuse_damaged(path, "its end is missing", ret_why);
 	return 0;
 }
@@ -199,7 +213,7 @@ backup(sqlite3 *db, const char *to, char **ret_why)
 	unlink(to);
 	return refuse(ret_why, r == SQLITE_OK ? -errno : tb_sqlite_errno(r),
 		"no backup could be written to %s (%s), so the ledger was not migrated. Make room "
-	        "or"
+		"or"
 		" give the directory to the bridge's user.",
 		to, r == SQLITE_OK ? strerror(errno) : sqlite3_errstr(r));
 }
