@@ -105,7 +105,7 @@ def compare(name, first, again):
 def wait_for_prints(till):
     """Until no job waits: each change of one is told."""
     till.call('events.subscribe', {'kinds': ['job']})
-    while till.call('print.list')['jobs']:
+    while say(till, 'print.list', {}, 20)['jobs']:
         till.event('job')
 
 
