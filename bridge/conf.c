@@ -250,12 +250,19 @@ on_key(const struct tb_conf_place *place, const char *key, const char *value, vo
 
 /* ---- devices, once all is read ---- */
 
+/* The value of a key, NULL without one; ret_place is its line, else the section's. */
 static const char *
-last_value(const struct device *device, const char *key)
+last_value(const struct device *device, const char *key, struct tb_conf_place *ret_place)
 {
-	for (size_t i = device->n_keys; i > 0; i--)
-		if (strcmp(device->keys[i - 1].key, key) == 0)
-			return device->keys[i - 1].value;
+	*ret_place = (struct tb_conf_place){.file = device->file, .line = device->line};
+	for (size_t i = device->n_keys; i > 0; i--) {
+		const struct device_key *k = &device->keys[i - 1];
+
+		if (strcmp(k->key, key) == 0) {
+			*ret_place = (struct tb_conf_place){.file = k->file, .line = k->line};
+			return k->value;
+		}
+	}
 	return NULL;
 }
 
@@ -375,20 +382,21 @@ keep_device(struct loading *l, struct device *device, const struct tb_driver *dr
 static int
 finish_device(struct loading *l, struct device *device)
 {
-	const struct tb_conf_place place = {.file = device->file, .line = device->line};
-	const char *name = last_value(device, "driver"), *address = last_value(device, "address");
+	struct tb_conf_place at_driver, at_address;
+	const char *name = last_value(device, "driver", &at_driver);
+	const char *address = last_value(device, "address", &at_address);
 	const struct tb_driver *driver = name ? tb_driver_find(name) : NULL;
 	_cleanup_buf_ struct tb_buf known = TB_BUF_INIT(0);
 	size_t before = l->problems->len;
 
 	if (!driver) {
 		list_drivers(&known);
-		tb_conf_problem(l->problems, &place, "[device %s] driver %s%s; expected %s",
+		tb_conf_problem(l->problems, &at_driver, "[device %s] driver %s%s; expected %s",
 			device->name, name ? "= " : "is missing", name ? name : "", known.data);
 		return 0;
 	}
 	if (!address || !tb_conf_is_address(address))
-		tb_conf_problem(l->problems, &place,
+		tb_conf_problem(l->problems, &at_address,
 			"[device %s] address %s%s; expected tty:/… pty:/… usb:VID:PID[:SERIAL] "
 			"usb:@PORT hidraw:/… evdev:/… lp:/… tcp:HOST:PORT pcsc:READER camera:/…",
 			device->name, address ? "= " : "is missing", address ? address : "");
