@@ -143,7 +143,7 @@ tb_customer_put(struct tb_operation *op, struct tb_customer *c)
 	int r = tb_store_run(op->store,
 		"UPDATE customers SET points = ?2, points_held = ?3, wallet = ?4, wallet_held = ?5,"
 		" passages = ?6, counted = ?7, flags = ?8, due_at = ?9, program = ?10, sponsor = "
-	        "?11,"
+		"?11,"
 		" last_at = ?12, last_passage = ?13 WHERE id = ?1",
 		V_INT(c->id), V_INT(c->points), V_INT(c->points_held), V_INT(c->wallet),
 		V_INT(c->wallet_held), V_INT(c->passages), V_INT(c->counted), V_INT(c->flags),

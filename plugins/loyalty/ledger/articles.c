@@ -222,7 +222,7 @@ import_one(struct tb_operation *op, struct import *import, size_t index, const j
 	*(r ? &import->updated : &import->created) += 1;
 	r = tb_store_run(op->store,
 		"INSERT INTO articles(code, label, label_folded, ean, category, points, "
-	        "points_price)"
+		"points_price)"
 		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(code) DO UPDATE SET"
 		" label = excluded.label, label_folded = excluded.label_folded, ean = excluded.ean,"
 		" category = excluded.category, points = excluded.points,"

@@ -119,33 +119,20 @@ load_facts(struct tb_operation *op, const struct tb_customer *c, const char *rul
 	return 0;
 }
 
-static int
-last_passage_at(struct tb_operation *op, int64_t customer, int64_t *ret)
+static struct tb_coupon_facts
+facts_of(const struct tb_operation *op, const struct tb_customer *c)
 {
-	_cleanup_rows_ struct tb_rows *rows = NULL;
-	int r;
-
-	r = tb_store_get(op->store, &rows,
-		"SELECT occurred_at FROM passages WHERE customer = ?1 AND state = 'posted'"
-		" ORDER BY occurred_at DESC LIMIT 1",
-		V_INT(customer));
-	*ret = r > 0 ? tb_rows_int(rows, 0) : TB_TIME_NONE;
-	return r < 0 ? r : 0;
-}
-
-static int
-facts_of(struct tb_operation *op, const struct tb_customer *c, struct tb_coupon_facts *ret)
-{
-	*ret = (struct tb_coupon_facts){
+	struct tb_coupon_facts facts = {
 		.counted = c->counted,
 		.last_issued_us = TB_TIME_NONE,
-		.last_passage_us = TB_TIME_NONE,
+		.last_passage_us = c->last_at ? c->last_at : TB_TIME_NONE,
 		.has_birthday = c->has_birthday,
 		.now_us = op->now,
 	};
+
 	if (c->has_birthday)
-		ret->birthday = tb_date_from_days(c->birthday);
-	return last_passage_at(op, c->id, &ret->last_passage_us);
+		facts.birthday = tb_date_from_days(c->birthday);
+	return facts;
 }
 
 /* Issues what one rule owes; each is written into w when it is not NULL. */
@@ -181,8 +168,8 @@ int
 tb_coupons_issue_dated(struct tb_operation *op, struct tb_customer *c)
 {
 	const struct tb_program *program = tb_program_now(op->ledger)->program;
-	struct tb_coupon_facts facts;
-	int r = facts_of(op, c, &facts);
+	struct tb_coupon_facts facts = facts_of(op, c);
+	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < program->n_coupons; i++) {
 		const struct tb_coupon_rule *rule = &program->coupons[i];
@@ -203,10 +190,7 @@ tb_coupons_issue_earned(
 
 	tb_jsonw_array(w, "coupons");
 	if (c && v->has_every_n_coupons) {
-		facts = (struct tb_coupon_facts){.counted = c->counted,
-			.last_issued_us = TB_TIME_NONE,
-			.last_passage_us = TB_TIME_NONE,
-			.now_us = op->now};
+		facts = facts_of(op, c);
 		for (size_t i = 0; r >= 0 && i < v->program->n_coupons; i++)
 			if (v->program->coupons[i].on == TB_COUPON_EVERY_N)
 				r = issue_due(op, v->program, &v->program->coupons[i], c, &facts,

@@ -68,7 +68,7 @@ static const struct list lists[] = {
 			       "city") ", c.points, c.wallet, c.passages, c.created_at, " CONSENTS
 				       " FROM customers c WHERE c.id > ?1 AND c.state = 'live'"
 				       " AND c.created_at >= ?3 AND c.created_at < ?4 ORDER BY "
-                                       "c.id LIMIT ?2",
+				       "c.id LIMIT ?2",
 		.columns = {{"customer", CELL_CUSTOMER}, {"kind", CELL_TEXT}, PERSON_COLUMNS,
 			{"birthday", CELL_TEXT}, {"postcode", CELL_TEXT}, {"city", CELL_TEXT},
 			{"points", CELL_NUMBER}, {"wallet", CELL_NUMBER}, {"passages", CELL_NUMBER},
@@ -78,7 +78,7 @@ static const struct list lists[] = {
 	{
 		.what = "gift_cards",
 		.sql = "SELECT id, number, state, amount, balance, held, created_at, expires_at, "
-                       "site,"
+		       "site,"
 		       " till FROM gift_cards WHERE id > ?1 AND created_at >= ?3"
 		       " AND created_at < ?4 ORDER BY id LIMIT ?2",
 		.columns = {{"number", CELL_TEXT}, {"state", CELL_TEXT}, {"amount", CELL_NUMBER},
@@ -88,7 +88,7 @@ static const struct list lists[] = {
 	{
 		.what = "passages",
 		.sql = "SELECT id, id, site, till, sale, business_day, occurred_at, state, "
-                       "customer,"
+		       "customer,"
 		       " total, turnover, earned_points, earned_wallet, counted, mode, by"
 		       " FROM passages WHERE id > ?1 AND occurred_at >= ?3 AND occurred_at < ?4"
 		       " ORDER BY id LIMIT ?2",

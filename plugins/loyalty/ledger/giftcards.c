@@ -47,7 +47,7 @@ tb_gift_find(struct tb_operation *op, const char *number, struct tb_gift_row *re
 		number = tidy;
 	r = tb_store_get(op->store, &rows,
 		"SELECT id, balance, held, expires_at, state, number FROM gift_cards WHERE number "
-	        "= ?1",
+		"= ?1",
 		V_TEXT(number));
 	if (r <= 0)
 		return r;

@@ -196,7 +196,7 @@ tb_customer_export(struct tb_operation *op)
 	if (r >= 0)
 		r = write_rows(op, &w, "passages",
 			"SELECT id, site, sale, business_day, occurred_at, state, body FROM "
-		        "passages"
+			"passages"
 			" WHERE customer = ?1 ORDER BY occurred_at DESC",
 			c.id, export_passage);
 	if (r >= 0)

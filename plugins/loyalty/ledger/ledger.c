@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "base/text.h"
 #include "plugins/loyalty/ledger/programs.h"
 #include "plugins/loyalty/ledger/turn.h"
 
@@ -175,7 +176,7 @@ open_store(struct tb_ledger *l, char **ret_why)
 	if (store && strcmp(store, "sqlite") != 0) {
 		if (asprintf(ret_why,
 			    "store = %s: this ledger keeps its accounts in sqlite; another store "
-		            "is a"
+			    "is a"
 			    " module of its own that is not here.",
 			    store) < 0)
 			*ret_why = NULL;
@@ -185,6 +186,21 @@ open_store(struct tb_ledger *l, char **ret_why)
 	if (r >= 0)
 		r = tb_programs_load(l, ret_why);
 	return r >= 0 ? tb_turn_init(l) : r;
+}
+
+/* How numbers are dialled at home, learnt from how they are read. */
+static int
+learn_dialling(struct tb_ledger *l)
+{
+	_cleanup_free_ char *bare = tb_phone_e164("1234567", l->host->country);
+	_cleanup_free_ char *trunk = tb_phone_e164("01234567", l->host->country);
+	size_t n = bare ? strlen(bare) - 7 : 0;
+
+	if (n >= sizeof(l->dial_prefix))
+		return -EINVAL;
+	memcpy(l->dial_prefix, bare ? bare : "", n);
+	l->dial_trunk_zero = bare && trunk && strcmp(bare, trunk) == 0;
+	return 0;
 }
 
 static int
@@ -204,7 +220,9 @@ ledger_start(const struct tb_host *host, struct tb_connector_state **ret, char *
 			*ret_why = NULL;
 		return -EINVAL;
 	}
-	r = open_store(l, ret_why);
+	r = learn_dialling(l);
+	if (r >= 0)
+		r = open_store(l, ret_why);
 	if (r < 0) {
 		if (!*ret_why && asprintf(ret_why, "the ledger in %s cannot be read (%s).",
 					 host->state_dir, strerror(-r)) < 0)

@@ -29,11 +29,13 @@ struct tb_ledger {
 	struct tb_store *store;
 	struct tb_programs *programs;
 	enum tb_reference reference;
-	int64_t last_id;   /* ids only grow within a run */
-	int64_t hold_due;  /* no held reservation lapses before; INT64_MAX: there is none */
-	int64_t prune_due; /* when old keys are looked for again */
-	bool has_articles; /* articles were imported: lines are worth looking up */
-	enum { TB_FORGET_NOTHING, TB_FORGET_BEGIN, TB_FORGET_GO_ON } forget;
+	char dial_prefix[8];  /* of the shop's country, "+33"; "" when it is not known */
+	bool dial_trunk_zero; /* a national number is dialled with a 0 before it */
+	int64_t last_id;      /* ids only grow within a run */
+	int64_t hold_due;     /* no held reservation lapses before; INT64_MAX: there is none */
+	int64_t prune_due;    /* when old keys are looked for again */
+	bool has_articles;    /* articles were imported: lines are worth looking up */
+	bool forget;          /* something was erased that must leave the files at the turn's end */
 	struct tb_source *retry; /* fires when a locked store is tried again */
 	struct tb_list waiting;  /* calls of this turn, in order */
 	size_t n_waiting;

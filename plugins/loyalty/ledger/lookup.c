@@ -162,7 +162,7 @@ by_reference(struct tb_operation *op, const char *code, struct tb_customer *ret)
 	snprintf(to, sizeof(to), "%s\x20", code);
 	r = tb_store_get(op->store, &rows,
 		"SELECT DISTINCT customer FROM handles WHERE value > ?1 AND value < ?2 AND kind = "
-	        "'ref'"
+		"'ref'"
 		" LIMIT ?3",
 		V_TEXT(from), V_TEXT(to), V_INT(CANDIDATES_MAX));
 	for (; r > 0 && n < CANDIDATES_MAX; r = tb_rows_next(rows))

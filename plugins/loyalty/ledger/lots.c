@@ -196,7 +196,7 @@ tb_lots_release(struct tb_operation *op, struct tb_customer *c, int64_t use)
 		return 0;
 	r = tb_store_run(op->store,
 		"UPDATE lots SET held = held - (SELECT amount FROM draws WHERE use = ?1 AND lot = "
-	        "id)"
+		"id)"
 		" WHERE id IN (SELECT lot FROM draws WHERE use = ?1)",
 		V_INT(use));
 	/* A lot whose end passed while it was frozen ends now. */

@@ -115,12 +115,14 @@ move_rows(struct merging *m)
 		" taken = reward_counts.taken + excluded.taken,"
 		" held = reward_counts.held + excluded.held,"
 		" welcome = reward_counts.welcome + excluded.welcome",
-		"DELETE FROM reward_counts WHERE customer = ?1",
 	};
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(moves); i++)
 		r = tb_store_run(m->op->store, moves[i], V_INT(m->from.id), V_INT(m->into.id));
+	if (r >= 0)
+		r = tb_store_run(m->op->store, "DELETE FROM reward_counts WHERE customer = ?1",
+			V_INT(m->from.id));
 	return r < 0 ? r : 0;
 }
 
@@ -164,7 +166,7 @@ leave_alias(struct merging *m, const json_t *record)
 		return r;
 	r = tb_store_run(m->op->store,
 		"UPDATE customers SET state = 'merged', merged_into = ?2, kind = NULL, contact = 0,"
-		" birthday = NULL, groups = NULL, record = ?3 WHERE id = ?1",
+		" birthday = NULL, groups = NULL, words = NULL, record = ?3 WHERE id = ?1",
 		V_INT(m->from.id), V_INT(m->into.id), V_TEXT(text));
 	return r < 0 ? r : 0;
 }
@@ -224,7 +226,7 @@ release_holds(struct tb_operation *op, struct tb_customer *c)
 
 		r = tb_store_get(op->store, &rows,
 			"SELECT id FROM reservations WHERE customer = ?1 AND state = 'held' LIMIT "
-		        "1",
+			"1",
 			V_INT(c->id));
 		if (r <= 0)
 			return r;
@@ -250,7 +252,8 @@ erase(struct tb_operation *op, int64_t id, const json_t *record)
 	if (r >= 0)
 		r = tb_store_run(op->store,
 			"UPDATE customers SET state = 'deleted', merged_into = NULL, kind = NULL,"
-			" contact = 0, birthday = NULL, groups = NULL, sponsor = NULL,"
+			" contact = 0, birthday = NULL, groups = NULL, words = NULL, sponsor = "
+			"NULL,"
 			" last_passage = NULL, record = '{}' WHERE id = ?1",
 			V_INT(id));
 	return r < 0 ? r : tb_keys_forget(op, id);
@@ -297,7 +300,7 @@ erase_traces(struct tb_operation *op, int64_t id)
 	if (r >= 0)
 		r = tb_store_run(op->store,
 			"UPDATE gift_cards SET buyer = CASE WHEN buyer = ?1 THEN NULL ELSE buyer "
-		        "END,"
+			"END,"
 			" beneficiary = CASE WHEN beneficiary = ?1 THEN NULL ELSE beneficiary END,"
 			" message = NULL WHERE buyer = ?1 OR beneficiary = ?1",
 			V_TEXT(text));
@@ -330,7 +333,7 @@ tb_customer_delete(struct tb_operation *op)
 		r = erase(op, c.id, record);
 	if (r < 0)
 		return r;
-	op->ledger->forget = TB_FORGET_BEGIN;
+	op->ledger->forget = true;
 	tb_buf_add_str(op->out, "{}");
 	return 0;
 }

@@ -445,6 +445,10 @@ earn(struct posting *p)
 		return r;
 	c->passages++;
 	c->counted += p->earned.counted;
+	/* A passage of an earlier day says since when he was not seen. */
+	if (p->occurred_at < p->op->now - TB_USEC_PER_DAY &&
+		tb_program_now(p->op->ledger)->has_dated_coupons)
+		c->due_at = 0;
 	return remember_last(p, c);
 }
 
@@ -545,7 +549,7 @@ insert(struct posting *p)
 		" received_at, state, counted, total, turnover, program, earned_points,"
 		" earned_wallet, mode, by, hash, answer, coupons, body)"
 		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'posted', ?9, ?10, ?11, ?12, ?13, ?14, "
-	        "?15,"
+		"?15,"
 		" ?16, ?17, ?18, ?19, ?20)",
 		V_INT(p->id), V_TEXT(op->call->caller.site), V_TEXT(op->call->caller.till),
 		V_TEXT(p->sale), V_INT(p->business_day),

@@ -221,7 +221,7 @@ tb_programs_load(struct tb_ledger *ledger, char **ret_why)
 		return 0;
 	if (asprintf(ret_why,
 		    "the ledger in %s keeps its accounts in %s, but the bridge is configured for "
-	            "%s:"
+		    "%s:"
 		    " set currency = %s, or give the bridge another state directory.",
 		    ledger->host->state_dir, currency, ledger->host->currency, currency) < 0)
 		*ret_why = NULL;

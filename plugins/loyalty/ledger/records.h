@@ -42,9 +42,5 @@ int tb_record_forget(struct tb_operation *op, int64_t id, const json_t *old);
 #define TB_RECORD_FIELDS 24
 size_t tb_record_filled(const json_t *record, const char *names[TB_RECORD_FIELDS]);
 
-/* The words of a text as the index knows them: folded, blank separated. A text of digits alone is
- * one word. An owned string, "" when nothing is left. */
-char *tb_search_words(struct tb_operation *op, const char *text);
-
 /* The fields of a record and how two values of one compare after folding (customer.compare). */
 bool tb_record_same(struct tb_operation *op, const char *field, const json_t *a, const json_t *b);

@@ -137,7 +137,7 @@ tb_reservations_next(struct tb_ledger *l)
 	_cleanup_rows_ struct tb_rows *rows = NULL;
 	int r = tb_store_get(l->store, &rows,
 		"SELECT expires_at FROM reservations WHERE state = 'held' ORDER BY expires_at "
-	        "LIMIT 1");
+		"LIMIT 1");
 
 	l->hold_due = r > 0 ? tb_rows_int(rows, 0) : INT64_MAX;
 	return r < 0 ? r : 0;

@@ -79,7 +79,7 @@ insert(struct tb_operation *op, const struct tb_reckon *k, const struct tb_recko
 	tb_basket_hash(&k->basket.basket, hash);
 	r = tb_store_run(op->store,
 		"INSERT INTO reservations(id, site, till, sale, customer, state, expires_at, "
-	        "program,"
+		"program,"
 		" at, basket, body) VALUES(?1, ?2, ?3, ?4, ?5, 'held', ?6, ?7, ?8, ?9, ?10)",
 		V_INT(id), V_TEXT(op->call->caller.site), V_TEXT(op->call->caller.till),
 		V_TEXT(tb_param_text(op, "sale")), V_ID(k->has_customer ? k->customer.id : 0),

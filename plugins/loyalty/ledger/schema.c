@@ -31,6 +31,7 @@ static const char step_1[] =
 	" last_at INTEGER," /* of the latest un-voided passage */
 	" created_at INTEGER NOT NULL,"
 	" groups TEXT,"                  /* JSON, NULL when there are none */
+	" words TEXT,"                   /* all he is found by, folded, in two lines */
 	" last_passage TEXT,"            /* JSON */
 	" record TEXT NOT NULL) STRICT;" /* JSON, as api's customer */
 
@@ -38,8 +39,8 @@ static const char step_1[] =
 
 	"CREATE TABLE cards("
 	" number TEXT PRIMARY KEY,"
-	/* deferred: a new customer's cards are given before his row is written, once */
-	" customer INTEGER REFERENCES customers DEFERRABLE INITIALLY DEFERRED,"
+	/* No foreign key: a new customer's cards are given before his row is written, once. */
+	" customer INTEGER,"
 	" state TEXT NOT NULL," /* active blocked lost */
 	" symbology TEXT,"
 	" at INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
@@ -263,8 +264,11 @@ static const char step_1[] =
 	"CREATE UNIQUE INDEX keys_key ON keys(key, till, site);"
 	"CREATE INDEX keys_customer ON keys(customer) WHERE customer IS NOT NULL;"
 
-	"CREATE VIRTUAL TABLE words USING fts5("
-	" text, content='', detail=none, columnsize=0, tokenize='ascii');";
+	/* The words that names, towns and e-mails begin with, folded: customer.search. */
+	"CREATE TABLE words("
+	" word TEXT NOT NULL,"
+	" customer INTEGER NOT NULL REFERENCES customers,"
+	" PRIMARY KEY(word, customer)) STRICT, WITHOUT ROWID;";
 
 const char *const tb_schema_steps[] = {step_1};
 const size_t tb_schema_version = ARRAY_SIZE(tb_schema_steps);

@@ -1,53 +1,233 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * customer.search: every word of the text must begin a word of the customer's names, phones,
- * e-mails, cards, references or town; accents and case folded. In order of enrolment; the cursor is
- * the last id.
+ * customer.search: every word of the text must begin a word of the customer's names, e-mails, town,
+ * phones, cards or references; accents and case folded. One word leads, the rarest: its
+ * rows are walked in alphabetical order and the others are looked for in each customer's own
+ * words. Digits alone walk cards, references and phones. The cursor is where the walk stopped.
  */
 
 #include <stdio.h>
 #include <string.h>
 #include "plugins/loyalty/ledger/customers.h"
+#include "plugins/loyalty/ledger/words.h"
 
-static int
-write_customers(struct tb_operation *op, const int64_t *ids, size_t n)
+#define WALK_MAX 5000  /* rows of one call: then it answers with what it found, and a cursor */
+#define COUNT_MAX 1000 /* a word that begins more rows than this is frequent */
+#define BEYOND "\xf4\x8f\xbf\xbf" /* sorts behind every character */
+
+struct searching {
+	struct tb_operation *op;
+	char *typed;
+	char lead[300], end[310]; /* [lead, end) */
+	bool digits;
+	char phone[320], phone_end[330]; /* the same as it stands in E.164 */
+	char last_value[300];            /* where the walk stands */
+	int64_t last_customer;
+	int64_t found[TB_PAGE_MAX];
+	int64_t n_found, limit;
+	struct tb_jsonw w;
+};
+
+/* ---- what leads --------------------------------------------------------------------------- */
+
+static bool
+has_letter(const char *word, size_t len)
 {
-	struct tb_jsonw w = TB_JSONW(op->out);
-	size_t limit = (size_t)tb_param_limit(op);
-	char cursor[24];
+	return strspn(word, "0123456789") < len;
+}
 
-	tb_jsonw_object(&w, NULL);
-	tb_jsonw_array(&w, "customers");
-	for (size_t i = 0; i < n && i < limit; i++) {
-		_cleanup_customer_ struct tb_customer c = {};
-		int r = tb_customer_get(op, ids[i], &c);
+struct leader {
+	struct searching *s;
+	const char *word;
+	size_t len;
+	int64_t rows; /* how many it would walk, COUNT_MAX for more; digits come last */
+	int r;
+};
 
-		if (r < 0)
-			return r;
-		if (r == 0)
-			tb_jsonw_raw(&w, NULL, c.record, c.record_len);
+static void set_range(struct searching *s, const char *word, size_t len);
+
+/* How many rows a word begins, counted no further than it matters. */
+static int
+count_rows(struct searching *s, const char *word, size_t len, int64_t *ret)
+{
+	_cleanup_rows_ struct tb_rows *rows = NULL;
+	int r;
+
+	*ret = COUNT_MAX + 1;
+	if (!has_letter(word, len))
+		return 0;
+	set_range(s, word, len);
+	r = tb_store_get(s->op->store, &rows,
+		"SELECT COUNT(*) FROM (SELECT 1 FROM words WHERE word >= ?1 AND word < ?2 LIMIT ?3)"
+		" AS some",
+		V_TEXT(s->lead), V_TEXT(s->end), V_INT(COUNT_MAX));
+	if (r > 0)
+		*ret = tb_rows_int(rows, 0);
+	return r < 0 ? r : 0;
+}
+
+/* The rarest word leads, of equally frequent ones the longest. */
+static bool
+better(const char *word, size_t len, void *userdata)
+{
+	struct leader *best = userdata;
+	int64_t n;
+
+	best->r = count_rows(best->s, word, len, &n);
+	if (best->r < 0)
+		return true;
+	if (best->len == 0 || n < best->rows || (n == best->rows && len > best->len)) {
+		best->word = word;
+		best->len = len;
+		best->rows = n;
 	}
-	tb_jsonw_end_array(&w);
-	if (n > limit) {
-		snprintf(cursor, sizeof(cursor), "%lld", (long long)ids[limit - 1]);
-		tb_jsonw_string(&w, "cursor", cursor);
+	return false;
+}
+
+static void
+set_range(struct searching *s, const char *word, size_t len)
+{
+	const struct tb_ledger *l = s->op->ledger;
+	const char *rest = s->lead;
+
+	snprintf(s->lead, sizeof(s->lead), "%.*s", (int)TB_MIN(len, sizeof(s->lead) - 1), word);
+	snprintf(s->end, sizeof(s->end), "%s" BEYOND, s->lead);
+	s->digits = !has_letter(s->lead, strlen(s->lead));
+	/* 06… is looked for as it is kept: +336… */
+	if (l->dial_trunk_zero && *rest == '0')
+		snprintf(s->phone, sizeof(s->phone), "%s%s", l->dial_prefix, rest + 1);
+	else
+		snprintf(s->phone, sizeof(s->phone), "+%s", rest);
+	snprintf(s->phone_end, sizeof(s->phone_end), "%s" BEYOND, s->phone);
+}
+
+/* "value customer"; a value has no blank in it but its last one. */
+static void
+read_cursor(struct searching *s)
+{
+	const char *cursor = tb_param_text(s->op, "cursor");
+	const char *blank = cursor ? strrchr(cursor, ' ') : NULL;
+
+	if (!blank || (size_t)(blank - cursor) >= sizeof(s->last_value))
+		return;
+	snprintf(s->last_value, sizeof(s->last_value), "%.*s", (int)(blank - cursor), cursor);
+	s->last_customer = strtoll(blank + 1, NULL, 10);
+}
+
+/* ---- walking ------------------------------------------------------------------------------ */
+
+/* Columns: value, customer, words, record. */
+static int
+begin_walk(struct searching *s, struct tb_rows **ret)
+{
+	if (!s->digits)
+		return tb_store_get(s->op->store, ret,
+			"SELECT w.word, w.customer, c.words, c.record FROM words w"
+			" JOIN customers c ON c.id = w.customer WHERE w.word >= ?1 AND w.word < ?2"
+			" AND (w.word, w.customer) > (?3, ?4) ORDER BY w.word, w.customer",
+			V_TEXT(s->lead), V_TEXT(s->end), V_TEXT(s->last_value),
+			V_INT(s->last_customer));
+	return tb_store_get(s->op->store, ret,
+		"SELECT h.value, h.customer, c.words, c.record FROM ("
+		"SELECT number AS value, customer FROM cards WHERE number >= ?1 AND number < ?2"
+		" AND customer IS NOT NULL"
+		" UNION ALL SELECT value, customer FROM handles WHERE value >= ?1 AND value < ?2"
+		" AND kind = 'ref'"
+		" UNION ALL SELECT value, customer FROM handles WHERE value >= ?3 AND value < ?4"
+		" AND kind = 'phone') AS h JOIN customers c ON c.id = h.customer"
+		" WHERE (h.value, h.customer) > (?5, ?6) ORDER BY h.value, h.customer",
+		V_TEXT(s->lead), V_TEXT(s->end), V_TEXT(s->phone), V_TEXT(s->phone_end),
+		V_TEXT(s->last_value), V_INT(s->last_customer));
+}
+
+struct earlier {
+	const struct searching *s;
+	const char *value;
+};
+
+/* A word of his that begins alike and sorts before: he has been met there. */
+static bool
+met_before(const char *word, size_t len, void *userdata)
+{
+	const struct earlier *e = userdata;
+	size_t n = strlen(e->s->lead), m = strlen(e->value);
+	int order = memcmp(word, e->value, TB_MIN(len, m));
+
+	return len >= n && memcmp(word, e->s->lead, n) == 0 &&
+	       (order < 0 || (order == 0 && len < m));
+}
+
+static bool
+is_found(const struct searching *s, int64_t customer)
+{
+	for (int64_t i = 0; i < s->n_found; i++)
+		if (s->found[i] == customer)
+			return true;
+	return false;
+}
+
+static void
+look_at(struct searching *s, struct tb_rows *rows)
+{
+	struct earlier earlier = {.s = s, .value = tb_rows_text(rows, 0)};
+	const char *words = tb_rows_text(rows, 2), *record;
+	int64_t customer = tb_rows_int(rows, 1);
+	size_t len;
+
+	if (!words || is_found(s, customer) ||
+		(!s->digits && tb_words_each(words, met_before, &earlier)) ||
+		!tb_words_match(s->typed, words))
+		return;
+	s->found[s->n_found++] = customer;
+	record = tb_rows_text_n(rows, 3, &len);
+	tb_jsonw_raw(&s->w, NULL, record, len);
+}
+
+/* ret_more: it stopped for the page or for the time it takes, not for want of rows. */
+static int
+walk(struct searching *s, bool *ret_more)
+{
+	_cleanup_rows_ struct tb_rows *rows = NULL;
+	int r = begin_walk(s, &rows);
+
+	for (int i = 0; r > 0 && s->n_found < s->limit && i < WALK_MAX; i++) {
+		look_at(s, rows);
+		snprintf(s->last_value, sizeof(s->last_value), "%s", tb_rows_text(rows, 0));
+		s->last_customer = tb_rows_int(rows, 1);
+		r = tb_rows_next(rows);
 	}
-	tb_jsonw_end_object(&w);
-	return 0;
+	*ret_more = r > 0;
+	return r < 0 ? r : 0;
 }
 
 int
 tb_customer_search(struct tb_operation *op)
 {
-	_cleanup_free_ char *words = tb_search_words(op, tb_param_text(op, "text"));
-	size_t limit = (size_t)tb_param_limit(op), n = 0;
-	int64_t ids[TB_PAGE_MAX + 1];
+	struct searching s = {.op = op, .limit = tb_param_limit(op), .w = TB_JSONW(op->out)};
+	struct leader lead = {.s = &s};
+	char cursor[330];
+	bool more = false;
 	int r = 0;
 
-	if (!words)
+	s.typed = tb_words_typed(tb_param_text(op, "text"));
+	if (!s.typed)
 		return -ENOMEM;
-	if (*words)
-		r = op->store->ops->words_find(
-			op->store, words, tb_param_cursor(op, 0), limit + 1, ids, &n);
-	return r < 0 ? r : write_customers(op, ids, n);
+	tb_words_each(s.typed, better, &lead);
+	tb_jsonw_object(&s.w, NULL);
+	tb_jsonw_array(&s.w, "customers");
+	r = lead.r;
+	if (r >= 0 && lead.len) {
+		set_range(&s, lead.word, lead.len);
+		read_cursor(&s);
+		r = walk(&s, &more);
+	}
+	tb_jsonw_end_array(&s.w);
+	if (more) {
+		snprintf(cursor, sizeof(cursor), "%s %lld", s.last_value,
+			(long long)s.last_customer);
+		tb_jsonw_string(&s.w, "cursor", cursor);
+	}
+	tb_jsonw_end_object(&s.w);
+	free(s.typed);
+	return r;
 }

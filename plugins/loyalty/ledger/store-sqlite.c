@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The store on SQLite: write-ahead log, synchronous=FULL, one connection. Opening, checking and
- * migrating the file is store-sqlite-open.c; here are transactions, statements and the word index.
+ * migrating the file is store-sqlite-open.c; here are transactions and statements.
  */
 
 #include "plugins/loyalty/ledger/store-sqlite.h"
@@ -10,8 +10,6 @@
 #include "base/log.h"
 
 #define STATEMENTS_MAX 512 /* a power of two, well above the number of statements in the room */
-
-#define FORGET_PAGES 200 /* of the word index, merged in one slice */
 
 struct statement {
 	struct tb_rows rows;
@@ -285,73 +283,6 @@ sqlite_undo(struct tb_store *store)
 	return r < 0 ? r : sqlite_release(store);
 }
 
-/* ---- words ------------------------------------------------------------------------------- */
-
-static int
-sqlite_words_put(struct tb_store *store, int64_t id, const char *old, const char *words)
-{
-	int r = 0;
-
-	if (old && words && strcmp(old, words) == 0)
-		return 0;
-	if (old)
-		r = tb_store_run(store,
-			"INSERT INTO words(words, rowid, text) VALUES('delete', ?1, ?2)", V_INT(id),
-			V_TEXT(old));
-	if (r >= 0 && words)
-		r = tb_store_run(store, "INSERT INTO words(rowid, text) VALUES(?1, ?2)", V_INT(id),
-			V_TEXT(words));
-	return r < 0 ? r : 0;
-}
-
-/* dupont ann -> "dupont"* "ann"*, which is all of them, each as a beginning. */
-static char *
-match_expression(const char *words)
-{
-	size_t n = 1;
-	char *out, *to;
-
-	for (const char *p = words; *p; p++)
-		n += *p == ' ' ? 5 : 1;
-	to = out = malloc(n + 4);
-	if (!out)
-		return NULL;
-	*to++ = '"';
-	for (const char *p = words; *p; p++) {
-		if (*p == ' ') {
-			memcpy(to, "\"* \"", 4);
-			to += 4;
-		} else {
-			*to++ = *p;
-		}
-	}
-	memcpy(to, "\"*", 3);
-	return out;
-}
-
-static int
-sqlite_words_find(struct tb_store *store, const char *words, int64_t after, size_t limit,
-	int64_t *ids, size_t *ret_n)
-{
-	_cleanup_rows_ struct tb_rows *rows = NULL;
-	_cleanup_free_ char *match = match_expression(words);
-	size_t n = 0;
-	int r;
-
-	if (!match)
-		return -ENOMEM;
-	r = tb_store_get(store, &rows,
-		"SELECT rowid FROM words WHERE words MATCH ?1 AND rowid > ?2"
-		" ORDER BY rowid LIMIT ?3",
-		V_TEXT(match), V_INT(after), V_INT((int64_t)limit));
-	for (; r > 0 && n < limit; r = tb_rows_next(rows))
-		ids[n++] = tb_rows_int(rows, 0);
-	if (r < 0)
-		return r;
-	*ret_n = n;
-	return 0;
-}
-
 static void
 sqlite_bulk(struct tb_store *store, bool on)
 {
@@ -361,25 +292,12 @@ sqlite_bulk(struct tb_store *store, bool on)
 		sqlite3_db_release_memory(self(store)->db);
 }
 
-/*
- * A word that was taken out stays in the index until its segments are merged, and pages that were
- * written stay in the log until it is folded in: both are done here.
- */
+/* Deleted rows are zeroed where they stood (secure_delete); the log has older pages still. */
 static int
-sqlite_forget(struct tb_store *store, bool begin)
+sqlite_forget(struct tb_store *store)
 {
-	sqlite3 *db = self(store)->db;
-	int64_t before = sqlite3_total_changes64(db);
-	int r;
-
-	r = tb_store_run(store, "INSERT INTO words(words, rank) VALUES('merge', ?1)",
-		V_INT(begin ? -FORGET_PAGES : FORGET_PAGES));
-	if (r < 0)
-		return r;
-	if (begin || sqlite3_total_changes64(db) - before >= 2)
-		return 1;
-	sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	return 0;
+	return tb_sqlite_errno(sqlite3_wal_checkpoint_v2(
+		self(store)->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL));
 }
 
 static const char *
@@ -404,8 +322,6 @@ static const struct tb_store_ops sqlite_ops = {
 	.changes = sqlite_changes,
 	.column_int = column_int,
 	.column_text = column_text,
-	.words_put = sqlite_words_put,
-	.words_find = sqlite_words_find,
 	.bulk = sqlite_bulk,
 	.forget = sqlite_forget,
 	.why = sqlite_why,

@@ -57,19 +57,10 @@ struct tb_store_ops {
 	/* NULL for a null; NUL terminated; valid until the next row. ret_len may be NULL. */
 	const char *(*column_text)(struct tb_rows *rows, int column, size_t *ret_len);
 
-	/* The words a row of customers is found by, blank separated; what was put before under that
-	 * id is given again as old (NULL: nothing), and words NULL takes it out. */
-	int (*words_put)(struct tb_store *store, int64_t id, const char *old, const char *words);
-	/* Ids above `after`, ascending, whose words include one that begins with each of those
-	 * given. */
-	int (*words_find)(struct tb_store *store, const char *words, int64_t after, size_t limit,
-		int64_t *ids, size_t *ret_n);
-
 	/* A big load begins or ends: more memory may be used meanwhile. */
 	void (*bulk)(struct tb_store *store, bool on);
-	/* What was deleted leaves the files too, in slices outside of a transaction. begin: the
-	 * first slice. 1: there is more to do. */
-	int (*forget)(struct tb_store *store, bool begin);
+	/* What was deleted leaves the log, too; outside of a transaction. */
+	int (*forget)(struct tb_store *store);
 	/* The last failure in the store's words, without any value. */
 	const char *(*why)(struct tb_store *store);
 };

@@ -61,7 +61,7 @@ write_passage(struct listing *l, int64_t id)
 	char day[TB_TIME_TEXT];
 	int r = tb_store_get(l->op->store, &rows,
 		"SELECT site, till, sale, business_day, occurred_at, state, customer, total, "
-	        "turnover,"
+		"turnover,"
 		" earned_points, earned_wallet FROM passages WHERE id = ?1",
 		V_INT(id));
 
@@ -85,7 +85,7 @@ write_passage(struct listing *l, int64_t id)
 	tb_jsonw_end_object(w);
 	return write_uses(l,
 		"SELECT kind, reward, amount, points, state FROM uses WHERE passage = ?1 ORDER BY "
-	        "id",
+		"id",
 		id);
 }
 
@@ -164,12 +164,12 @@ write_items(struct listing *l, char cursor[64])
 				       " WHERE state = 'committed' AND passage IS NULL AND " WINDOW(
 					       "at") " AND (?5 IS NULL OR till = ?5)"
 						     " UNION ALL SELECT 'gift_card', id, "
-	                                             "created_at FROM gift_cards"
+						     "created_at FROM gift_cards"
 						     " WHERE " WINDOW(
 							     "created_at") " AND (?5 IS NULL OR "
-	                                                                   "till = ?5)"
+									   "till = ?5)"
 									   ") AS items ORDER BY at "
-	                                                                   "DESC, id DESC LIMIT ?6",
+									   "DESC, id DESC LIMIT ?6",
 		V_INT(l->period.from), V_INT(l->period.to), V_INT(l->before_at),
 		V_INT(l->before_id), V_TEXT(till), V_INT(l->limit + 1));
 

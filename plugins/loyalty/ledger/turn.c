@@ -15,7 +15,6 @@
 #include "plugins/loyalty/ledger/reservations.h"
 
 #define RETRY_US (20 * 1000) /* how soon a locked store is tried again */
-#define FORGET_EVERY_US (50 * 1000)
 #define PRUNE_EVERY_US (TB_USEC_PER_DAY / 24)
 #define SPARE_MAX (64 << 10) /* a bigger answer's memory is not kept */
 
@@ -358,16 +357,18 @@ wait_for_lock(struct tb_ledger *l)
 	deliver(&late);
 }
 
-/* One slice of erasing what was deleted; the timer brings the next. */
 static void
 forget(struct tb_ledger *l)
 {
-	int r = l->store->ops->forget(l->store, l->forget == TB_FORGET_BEGIN);
+	int r;
 
-	log_failure(l, "what was deleted could not be erased", r);
-	l->forget = r == 1 ? TB_FORGET_GO_ON : TB_FORGET_NOTHING;
-	if (r == 1)
-		tb_source_set_timer_in(l->retry, FORGET_EVERY_US);
+	if (!l->forget)
+		return;
+	l->forget = false;
+	r = l->store->ops->forget(l->store);
+	/* Who reads at this moment keeps the log in use; the next commit folds it in. */
+	if (r != -EBUSY)
+		log_failure(l, "what was deleted could not be erased", r);
 }
 
 /* Old keys go in small parts, behind a turn that wrote anyway. */
@@ -412,19 +413,14 @@ tb_turn_end(struct tb_ledger *l)
 			fail(w, TB_ERROR_INTERNAL);
 	}
 	l->running = false;
-	if (l->forget != TB_FORGET_NOTHING)
-		tb_source_set_timer_in(l->retry, FORGET_EVERY_US);
+	forget(l);
 	deliver(&calls);
 }
 
 static void
 on_retry(void *userdata)
 {
-	struct tb_ledger *l = userdata;
-
-	tb_turn_end(l);
-	if (l->forget != TB_FORGET_NOTHING && tb_list_empty(&l->waiting))
-		forget(l);
+	tb_turn_end(userdata);
 }
 
 void

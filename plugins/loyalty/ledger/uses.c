@@ -241,7 +241,7 @@ insert(struct tb_operation *op, struct tb_used *used, const struct tb_use_step *
 	used->state = TB_USE_HELD;
 	r = tb_store_run(op->store,
 		"INSERT INTO uses(id, reservation, customer, state, kind, reward, coupon, "
-	        "gift_card,"
+		"gift_card,"
 		" line, amount, points, every_n, welcome, cost, at, position)"
 		" VALUES(?1, ?2, ?3, 'held', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
 		V_INT(used->id), V_INT(used->reservation), V_ID(step->c ? step->c->id : 0),

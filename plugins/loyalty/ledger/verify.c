@@ -8,8 +8,9 @@
 #include <string.h>
 #include "plugins/loyalty/ledger/account.h"
 
-#define ACCOUNTS_MAX 5000 /* customers of one chunk, two accounts each: the loop waits meanwhile \
-	                   */
+#define ACCOUNTS_MAX \
+	5000 /* customers of one chunk, two accounts each: the loop waits meanwhile \
+	      */
 
 struct verifying {
 	struct tb_operation *op;
@@ -134,11 +135,11 @@ verify_gift_cards(struct verifying *v)
 	int r = tb_store_get(v->op->store, &rows,
 		"SELECT g.id, g.balance, g.held, COUNT(e.seq),"
 		" COALESCE(SUM(CASE WHEN e.kind NOT IN ('hold', 'release') THEN e.delta ELSE 0 "
-	        "END),"
+		"END),"
 		" 0), COALESCE(SUM(CASE WHEN e.kind IN ('hold', 'release') THEN e.delta ELSE 0 "
-	        "END),"
+		"END),"
 		" 0) FROM gift_cards g LEFT JOIN gift_entries e ON e.gift_card = g.id GROUP BY "
-	        "g.id");
+		"g.id");
 
 	for (; r > 0; r = tb_rows_next(rows)) {
 		int64_t id = tb_rows_int(rows, 0);

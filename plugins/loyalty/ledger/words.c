@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* Folding records and typed text into words, and the rows of the table of words. */
+
+#include "plugins/loyalty/ledger/words.h"
+
+#include <ctype.h>
+#include <string.h>
+#include "base/text.h"
+
+static bool
+is_digits_only(const char *text)
+{
+	bool any = false;
+
+	for (const char *p = text; *p; p++) {
+		if (*p >= '0' && *p <= '9')
+			any = true;
+		else if (!strchr(" +-./()", *p))
+			return false;
+	}
+	return any;
+}
+
+static bool
+is_word_byte(unsigned char c)
+{
+	return c >= 0x80 || isalnum(c);
+}
+
+/* Appends the words of folded text, each with a blank before it but the first of a line. */
+static void
+add_words(struct tb_buf *buf, const char *folded)
+{
+	bool inside = false;
+
+	for (const char *p = folded; *p; p++) {
+		/* The marks that names are written with and people leave out when they type. */
+		if (strncmp(p, "\xe2\x80\x99", 3) == 0 || strncmp(p, "\xe2\x80\x93", 3) == 0) {
+			inside = false;
+			p += 2;
+			continue;
+		}
+		if (!is_word_byte((unsigned char)*p)) {
+			inside = false;
+			continue;
+		}
+		if (!inside && buf->len && buf->data[buf->len - 1] != '\n')
+			tb_buf_add_byte(buf, ' ');
+		inside = true;
+		tb_buf_add_byte(buf, (uint8_t)*p);
+	}
+}
+
+static void
+add_digits(struct tb_buf *buf, const char *text)
+{
+	if (buf->len && buf->data[buf->len - 1] != '\n')
+		tb_buf_add_byte(buf, ' ');
+	for (; *text; text++)
+		if (*text >= '0' && *text <= '9')
+			tb_buf_add_byte(buf, (uint8_t)*text);
+}
+
+static int
+add_folded(struct tb_buf *buf, const struct tb_buf *raw)
+{
+	_cleanup_free_ char *folded = tb_text_fold_search(raw->data ? raw->data : "");
+
+	if (!folded || tb_buf_error(raw))
+		return -ENOMEM;
+	add_words(buf, folded);
+	return 0;
+}
+
+char *
+tb_words_typed(const char *text)
+{
+	_cleanup_buf_ struct tb_buf buf = TB_BUF_INIT(0);
+	_cleanup_free_ char *folded = NULL;
+
+	if (is_digits_only(text)) {
+		while (*text == ' ')
+			text++;
+		add_digits(&buf, strncmp(text, "00", 2) == 0 ? text + 2 : text);
+		return tb_buf_take(&buf);
+	}
+	folded = tb_text_fold_search(text);
+	if (!folded)
+		return NULL;
+	add_words(&buf, folded);
+	return tb_buf_take(&buf);
+}
+
+/* ---- a record's words --------------------------------------------------------------------- */
+
+/* A phone is found by its digits with the country and as it is dialled at home. */
+static void
+add_phone(struct tb_operation *op, struct tb_buf *buf, const char *e164)
+{
+	const struct tb_ledger *l = op->ledger;
+	size_t n = strlen(l->dial_prefix);
+
+	add_digits(buf, e164);
+	if (n == 0 || strncmp(e164, l->dial_prefix, n) != 0)
+		return;
+	tb_buf_add_byte(buf, ' ');
+	if (l->dial_trunk_zero)
+		tb_buf_add_byte(buf, '0');
+	tb_buf_add_str(buf, e164 + n);
+}
+
+static void
+add_text(struct tb_buf *raw, const json_t *value)
+{
+	if (json_is_string(value)) {
+		tb_buf_add_byte(raw, ' ');
+		tb_buf_add(raw, json_string_value(value), json_string_length(value));
+	}
+}
+
+/* The first line: what a search may begin with. */
+static int
+add_names(struct tb_buf *words, const json_t *record)
+{
+	static const char *const texts[] = {"first_name", "last_name", "city"};
+	_cleanup_buf_ struct tb_buf raw = TB_BUF_INIT(0);
+	json_t *value;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(texts); i++)
+		add_text(&raw, json_object_get(record, texts[i]));
+	json_array_foreach(json_object_get(record, "emails"), i, value) {
+		const char *email = json_string_value(value);
+
+		tb_buf_add_byte(&raw, ' ');
+		tb_buf_add(&raw, email, strcspn(email, "@"));
+	}
+	return add_folded(words, &raw);
+}
+
+static int
+add_others(struct tb_operation *op, struct tb_buf *words, const json_t *record)
+{
+	_cleanup_buf_ struct tb_buf raw = TB_BUF_INIT(0);
+	const char *name;
+	json_t *value;
+	size_t i;
+	int r;
+
+	add_text(&raw, json_object_get(record, "postcode"));
+	json_array_foreach(json_object_get(record, "emails"), i, value) {
+		const char *email = json_string_value(value);
+
+		tb_buf_add_byte(&raw, ' ');
+		tb_buf_add_str(&raw, email + strcspn(email, "@"));
+	}
+	json_array_foreach(json_object_get(record, "cards"), i, value)
+		add_text(&raw, json_object_get(value, "number"));
+	json_object_foreach(json_object_get(record, "external_refs"), name, value)
+		add_text(&raw, value);
+	r = add_folded(words, &raw);
+	json_array_foreach(json_object_get(record, "phones"), i, value)
+		add_phone(op, words, json_string_value(value));
+	return r;
+}
+
+char *
+tb_words_of(struct tb_operation *op, const json_t *record)
+{
+	_cleanup_buf_ struct tb_buf words = TB_BUF_INIT(0);
+	int r = add_names(&words, record);
+
+	tb_buf_add_byte(&words, '\n');
+	if (r >= 0)
+		r = add_others(op, &words, record);
+	return r < 0 ? NULL : tb_buf_take(&words);
+}
+
+/* ---- walking ------------------------------------------------------------------------------ */
+
+static bool
+walk(const char *p, const char *ends, tb_word_fn fn, void *userdata)
+{
+	while (*p && !strchr(ends, *p)) {
+		size_t n = strcspn(p, " \n");
+
+		if (n > 0 && fn(p, n, userdata))
+			return true;
+		p += n;
+		while (*p && !strchr(ends, *p) && (*p == ' ' || *p == '\n'))
+			p++;
+	}
+	return false;
+}
+
+bool
+tb_words_each(const char *line, tb_word_fn fn, void *userdata)
+{
+	return line && walk(line, "\n", fn, userdata);
+}
+
+struct word {
+	const char *text;
+	size_t len;
+};
+
+static bool
+begins_with(const char *word, size_t len, void *userdata)
+{
+	const struct word *typed = userdata;
+
+	return len >= typed->len && memcmp(word, typed->text, typed->len) == 0;
+}
+
+static bool
+missing(const char *word, size_t len, void *userdata)
+{
+	struct word typed = {.text = word, .len = len};
+
+	return !walk(userdata, "", begins_with, &typed);
+}
+
+bool
+tb_words_match(const char *typed, const char *words)
+{
+	return words && !walk(typed, "", missing, (void *)words);
+}
+
+/* ---- rows --------------------------------------------------------------------------------- */
+
+struct putting {
+	struct tb_operation *op;
+	int64_t customer;
+	const char *other; /* words that stand there too are left alone */
+	const char *sql;
+	int r;
+};
+
+static bool
+same_word(const char *word, size_t len, void *userdata)
+{
+	const struct word *sought = userdata;
+
+	return len == sought->len && memcmp(word, sought->text, len) == 0;
+}
+
+static bool
+put_word(const char *word, size_t len, void *userdata)
+{
+	struct putting *p = userdata;
+	struct word sought = {.text = word, .len = len};
+
+	if (tb_words_each(p->other, same_word, &sought))
+		return false;
+	p->r = tb_store_run(p->op->store, p->sql, V_TEXT_N(word, len), V_INT(p->customer));
+	return p->r < 0;
+}
+
+int
+tb_words_put(struct tb_operation *op, int64_t customer, const char *old, const char *words)
+{
+	struct putting p = {
+		.op = op,
+		.customer = customer,
+		.other = words,
+		.sql = "DELETE FROM words WHERE word = ?1 AND customer = ?2",
+	};
+
+	tb_words_each(old, put_word, &p);
+	if (p.r < 0)
+		return p.r;
+	p.other = old;
+	p.sql = "INSERT INTO words(word, customer) VALUES(?1, ?2) ON CONFLICT DO NOTHING";
+	tb_words_each(words, put_word, &p);
+	return p.r < 0 ? p.r : 0;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The words a customer is found by. All of them stand in his row, in two lines: those with letters
+ * of names, town and the local part of e-mails, which have rows of their own to begin a search
+ * with; and the others (phones, cards, references, the rest of e-mails), which only narrow one.
+ */
+#pragma once
+
+#include "plugins/loyalty/ledger/ledger.h"
+
+/* An owned text of both lines, "" when there are none. */
+char *tb_words_of(struct tb_operation *op, const json_t *record);
+
+/* Brings the rows from what `old` says to what `words` says; NULL is nothing. */
+int tb_words_put(struct tb_operation *op, int64_t customer, const char *old, const char *words);
+
+/* What was typed as words, blank separated: folded as above; digits with blanks and signs between
+ * them are one word. Owned. */
+char *tb_words_typed(const char *text);
+
+/* Calls fn for each word of a line (up to its end or a newline); stops at the first true, which is
+ * returned. */
+typedef bool (*tb_word_fn)(const char *word, size_t len, void *userdata);
+bool tb_words_each(const char *line, tb_word_fn fn, void *userdata);
+
+/* Whether each word of `typed` begins one of `words`, in any line. */
+bool tb_words_match(const char *typed, const char *words);
