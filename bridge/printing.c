@@ -60,6 +60,7 @@ struct printer {
 struct saved {
 	struct tb_printing *printing;
 	struct printer *printer; /* that has the job under way, NULL when none has */
+	enum phase phase;        /* of its job when the row was written */
 	int64_t seq;
 	char id[TB_JOB_ID_SIZE];
 	char *device;
@@ -169,16 +170,17 @@ on_saved(int error, void *userdata)
 	struct saved *saved = userdata;
 	struct printer *p = saved->printer;
 	bool ours = p && p->phase != PHASE_IDLE && p->row.seq == saved->seq;
+	bool last = ours && p->phase == saved->phase;
 
 	if (error == 0 && saved->tell)
 		emit_job(saved);
 	if (ours && error < 0)
 		on_save_failed(p);
-	else if (ours && p->phase == PHASE_MARKING)
+	else if (last && p->phase == PHASE_MARKING)
 		hand_over(p);
-	else if (ours && p->phase == PHASE_LEAVING && p->cancel && !p->row.ended)
+	else if (last && p->phase == PHASE_LEAVING && p->cancel && !p->row.ended)
 		end_job(p, TB_JOB_CANCELLED, NULL);
-	else if (ours && p->phase == PHASE_LEAVING)
+	else if (last && p->phase == PHASE_LEAVING)
 		drop_job(p);
 	free(saved->device);
 	free(saved);
@@ -197,6 +199,7 @@ after_commit(
 	if (saved && saved->device) {
 		saved->printing = printing;
 		saved->printer = p;
+		saved->phase = p ? p->phase : PHASE_IDLE;
 		saved->seq = row->seq;
 		memcpy(saved->id, row->id, sizeof(saved->id));
 		saved->state = row->state;
