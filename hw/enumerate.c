@@ -5,8 +5,10 @@
  * socket) are made up for by looking at everything again.
  */
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <libudev.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -214,35 +216,50 @@ add_device(struct tb_enumerate *enumerate, struct udev_device *device)
 	enumerate->fn(&entry->found, false, enumerate->userdata);
 }
 
+/* The nodes of one class. Only what hangs on a USB port costs more than its link's text. */
+static void
+look_at_class(struct tb_enumerate *enumerate, const char *subsystem, const char *name)
+{
+	char dir_path[64], path[PATH_MAX], target[PATH_MAX];
+	struct dirent *item;
+	DIR *dir;
+
+	snprintf(dir_path, sizeof(dir_path), "/sys/class/%s", subsystem);
+	dir = opendir(dir_path);
+	while (dir && (item = readdir(dir))) {
+		struct udev_device *device;
+		ssize_t n;
+
+		if (strncmp(item->d_name, name, strlen(name)))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dir_path, item->d_name);
+		n = readlink(path, target, sizeof(target) - 1);
+		target[n > 0 ? n : 0] = '\0';
+		if (!strstr(target, "/usb"))
+			continue;
+		device = udev_device_new_from_syspath(enumerate->udev, path);
+		if (device) {
+			add_device(enumerate, device);
+			udev_device_unref(device);
+		}
+	}
+	if (dir)
+		closedir(dir);
+}
+
 /* Looks at all that is there: tells what is new, and what went without a word. */
-static int
+static void
 look(struct tb_enumerate *enumerate)
 {
-	struct udev_enumerate *list = udev_enumerate_new(enumerate->udev);
-	struct udev_list_entry *item;
 	struct entry *entry, *next;
 
-	if (!list)
-		return -ENOMEM;
 	tb_list_for_each(entry, &enumerate->entries, list)
 		entry->seen = false;
 	for (size_t i = 0; i < ARRAY_SIZE(subsystems); i++)
-		udev_enumerate_add_match_subsystem(list, subsystems[i].subsystem);
-	udev_enumerate_scan_devices(list);
-	udev_list_entry_foreach(item, udev_enumerate_get_list_entry(list))
-	{
-		struct udev_device *device = udev_device_new_from_syspath(
-			enumerate->udev, udev_list_entry_get_name(item));
-
-		if (device)
-			add_device(enumerate, device);
-		udev_device_unref(device);
-	}
-	udev_enumerate_unref(list);
+		look_at_class(enumerate, subsystems[i].subsystem, subsystems[i].name);
 	tb_list_for_each_safe(entry, next, &enumerate->entries, list)
 		if (!entry->seen)
 			remove_entry(enumerate, entry);
-	return 0;
 }
 
 static void
@@ -321,9 +338,10 @@ int
 tb_enumerate_start(struct tb_enumerate *enumerate)
 {
 	/* listen first, then look: what comes between is told by both and counted once */
-	int heard = start_monitor(enumerate), seen = look(enumerate);
+	int r = start_monitor(enumerate);
 
-	return heard < 0 ? heard : seen;
+	look(enumerate);
+	return r;
 }
 
 void

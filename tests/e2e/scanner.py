@@ -260,6 +260,9 @@ def a_claimant_has_the_scans_to_himself():
             assert second.event('scan')['code'] == 'TBC-4'
             assert not [e for e in second.events if e['method'] == 'scan'], second.events
             second.close()
+            end = time.monotonic() + PATIENCE
+            while 'claimed_by' in devices(first)['counter']:
+                assert time.monotonic() < end, devices(first)
             wire.send(b'TBC-5\r')
             assert first.event('scan')['code'] == 'TBC-5'
 
