@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 static void
 play(const char *data, size_t len)
 {
-	uint8_t *copy = malloc(len ? len : 1);
+	uint8_t *copy = calloc(len ? len : 1, 1);
 
 	if (!copy)
 		abort();

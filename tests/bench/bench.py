@@ -1,0 +1,350 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The figures of ./tests/run bench: each is a ratio to something bare that runs beside it, in the same
+minute on the same machine. Prints one table; a point is good when its ratio keeps its limit. Where
+nothing bare can be compared the figure is absolute."""
+
+import json
+import os
+import shutil
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'e2e'))
+from bridge import BUILD, Bridge, program
+from tap import Skip, Tap
+
+CUSTOMERS = 20000
+ROUNDS = 5
+LONG = bool(os.environ.get('TEST_LONG'))
+
+
+class Table:
+    """Rows of what, measured, bare, ratio, limit."""
+
+    def __init__(self):
+        self.rows, self.tap = [], Tap()
+
+    def add(self, what, ours, bare, limit, at_most=True, unit='µs'):
+        ratio = ours / bare if bare else ours
+        good = ratio <= limit if at_most else ratio >= limit
+        sign = '≤' if at_most else '≥'
+        self.rows.append((what, f'{ours:,.1f} {unit}', f'{bare:,.1f} {unit}' if bare else '',
+                          f'{ratio:.2f}' if bare else '', f'{sign} {limit:g}', 'ok' if good else 'NO'))
+        self.tap.point(good, f'{what}: {ours:.1f} {unit}' + (f', bare {bare:.1f}, ratio {ratio:.2f}'
+                                                              if bare else '') + f', limit {sign} {limit:g}')
+
+    def run(self, function):
+        """One measurement; what it dies of is its own failure."""
+        try:
+            function(self)
+        except Skip as skip:
+            self.tap.point(True, function.__name__.replace('_', ' '), skip=str(skip))
+        except Exception as error:
+            self.tap.point(False, function.__name__.replace('_', ' '), str(error))
+
+    def show(self):
+        head = ('', 'tillbridge', 'bare', 'ratio', 'limit', '')
+        widths = [max(len(row[i]) for row in self.rows + [head]) for i in range(6)]
+        with open(os.path.join(BUILD, 'meson-logs', 'bench.txt'), 'w', encoding='utf-8') as file:
+            for row in [head] + self.rows:
+                line = '  '.join(f'{cell:<{width}}' if i == 0 else f'{cell:>{width}}'
+                                 for i, (cell, width) in enumerate(zip(row, widths)))
+                print('# ' + line, flush=True)
+                file.write(line + '\n')
+        self.tap.done()
+
+
+def write_requests(path, requests):
+    with open(path, 'wb') as file:
+        for request in requests:
+            file.write(struct.pack('=I', len(request)) + request)
+
+
+def load(socket_path, protocol, connections, in_flight, count, requests):
+    """(p50 µs, a second) of the one client that all servers are measured with."""
+    said = subprocess.run([program('load'), socket_path, protocol, str(connections), str(in_flight),
+                           str(count), requests], capture_output=True, text=True, check=True)
+    p50, _, rate, errors = said.stdout.split()
+    assert errors == '0', f'{errors} of {count} calls were refused'
+    return float(p50), float(rate)
+
+
+class Redis:
+    """The floor of a look-up: GET of 300 bytes over its unix socket, nothing written to disk."""
+
+    def __init__(self, folder):
+        if not shutil.which('redis-server'):
+            raise Skip('no redis-server here')
+        self.path = os.path.join(folder, 'redis.sock')
+        self.process = subprocess.Popen(
+            ['redis-server', '--port', '0', '--unixsocket', self.path, '--save', '', '--appendonly', 'no',
+             '--dir', folder, '--daemonize', 'no'], stdout=subprocess.PIPE, text=True)
+        for line in self.process.stdout:
+            if 'ready to accept connections' in line.lower() or 'Ready to accept' in line:
+                break
+        values = [f'*3\r\n$3\r\nSET\r\n$8\r\nk{i:07d}\r\n$300\r\n{"v" * 300}\r\n'.encode()
+                  for i in range(CUSTOMERS)]
+        fill = os.path.join(folder, 'set')
+        write_requests(fill, values)
+        load(self.path, 'resp', 1, 16, CUSTOMERS, fill)
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def card(i):
+    return f'BENCH{i:07d}'
+
+
+def import_customers(bridge, count, first=0):
+    """In calls of 1000, as a till hands its own over. Returns how many a second."""
+    with tempfile.NamedTemporaryFile() as file:
+        requests = []
+        for start in range(first, first + count, 1000):
+            records = [{'first_name': 'Éléonore', 'last_name': f'Petit-{i}', 'cards': [{'number': card(i)}],
+                        'phones': [f'+336{i:08d}'], 'emails': [f'c{i}@example.fr']}
+                       for i in range(start, min(start + 1000, first + count))]
+            requests.append(json.dumps({'jsonrpc': '2.0', 'id': start, 'method': 'customer.import',
+                                        'params': {'key': f'import-{start}', 'records': records}},
+                                       separators=(',', ':')).encode() + b'\n')
+        write_requests(file.name, requests)
+        begin = time.monotonic()
+        load(bridge.path, 'line', 1, 1, len(requests), file.name)
+        return count / (time.monotonic() - begin)
+
+
+def lookups(path, count, total):
+    write_requests(path, [
+        json.dumps({'jsonrpc': '2.0', 'id': i, 'method': 'customer.lookup',
+                    'params': {'card': card(i * 7919 % total)}}, separators=(',', ':')).encode() + b'\n'
+        for i in range(count)])
+
+
+def look_up(table):
+    """customer.lookup among 20 000, beside Redis and beside the look-up alone."""
+    with tempfile.TemporaryDirectory() as folder, Bridge() as bridge:
+        redis = Redis(folder)
+        try:
+            import_customers(bridge, CUSTOMERS)
+            ours, theirs = os.path.join(folder, 'ours'), os.path.join(folder, 'theirs')
+            lookups(ours, CUSTOMERS, CUSTOMERS)
+            write_requests(theirs, [f'*2\r\n$3\r\nGET\r\n$8\r\nk{i * 7919 % CUSTOMERS:07d}\r\n'.encode()
+                                    for i in range(CUSTOMERS)])
+            one, many = [], []
+            for _ in range(ROUNDS):
+                one.append((load(bridge.path, 'line', 1, 1, CUSTOMERS, ours)[0],
+                            load(redis.path, 'resp', 1, 1, CUSTOMERS, theirs)[0]))
+                many.append((load(bridge.path, 'line', 1, 16, 2 * CUSTOMERS, ours)[1],
+                             load(redis.path, 'resp', 1, 16, 2 * CUSTOMERS, theirs)[1]))
+        finally:
+            redis.end()
+        bridge.stop()
+        floors = [floor('lookup', os.path.join(BUILD, 'plugins', 'loyalty', 'ledger', 'ledger.so'),
+                        bridge.state, str(2 * CUSTOMERS), str(CUSTOMERS), 'BENCH') for _ in range(3)]
+        bridge.start()
+    table.add('lookup by card, p50, Redis GET', median(one, 0), median(one, 1), 1.6)
+    table.add('16 in flight, a second, Redis GET', median(many, 0), median(many, 1), 0.35, False, '/s')
+    table.add('16 in flight, a second, no socket', median(many, 0), statistics.median(floors), 0.7, False,
+              '/s')
+
+
+def median(rows, column):
+    return statistics.median(row[column] for row in rows)
+
+
+def floor(*words):
+    said = subprocess.run([program('floor'), *words], capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr + said.stdout
+    return float(said.stdout.split()[0])
+
+
+def wire(start, count=4000):
+    """p50 µs from bytes at a pty to a line at a socket; start(path) says whose."""
+    process = subprocess.Popen([program('wire'), str(count)], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, text=True)
+    path = process.stdout.readline().split()[1]
+    bridge = start(path)
+    process.stdin.write((bridge.path if bridge else 'relay') + '\n')
+    process.stdin.close()
+    p50 = float(process.stdout.read().split()[0])
+    process.stdout.close()
+    process.wait()
+    if bridge:
+        bridge.stop()
+        bridge.remove()
+    return p50
+
+
+def scan_to_event(table):
+    def with_bridge(path):
+        bridge = Bridge(f'[device counter]\ndriver = scanner-serial\naddress = pty:{path}\n'
+                        'terminator = cr\ndebounce = 0s\n').start()
+        with bridge.connect() as till:
+            till.call('events.subscribe', {'kinds': ['device']})
+            state = till.call('device.list')['devices'][0]
+            if state['state'] != 'ready':
+                till.event('device', lambda e: e['state'] == 'ready')
+        return bridge
+
+    rounds = [(wire(with_bridge), wire(lambda path: None)) for _ in range(ROUNDS)]
+    table.add('bytes at a tty to a scan event, p50, relay', median(rounds, 0), median(rounds, 1), 1.5)
+
+
+def at_rest(table):
+    ready = []
+    for _ in range(10):
+        bridge = Bridge()
+        begin = time.monotonic()
+        bridge.start()
+        ready.append((time.monotonic() - begin) * 1000)
+        bridge.stop()
+        bridge.start()  # the second start finds its files
+        bridge.stop()
+        bridge.remove()
+    table.add('ready after exec, first start', statistics.median(ready), 0, 50, unit='ms')
+    with Bridge() as bridge:
+        with bridge.connect() as till:
+            till.call('bridge.status')
+        time.sleep(2)  # what follows a start is not rest
+        before, seconds = switches(bridge), 120 if LONG else 61
+        time.sleep(seconds)
+        table.add('wake-ups a minute at rest', (switches(bridge) - before) * 60 / seconds, 0, 1, unit='')
+        table.add('resident memory at rest', bridge.memory('VmRSS') / 1024, 0, 8, unit='MiB')
+        table.add('of which its own (anonymous)', bridge.memory('RssAnon') / 1024, 0, 8, unit='MiB')
+
+
+def switches(bridge):
+    """How often the kernel let it run, over all its threads."""
+    total = 0
+    for task in os.listdir(f'/proc/{bridge.process.pid}/task'):
+        with open(f'/proc/{bridge.process.pid}/task/{task}/status', encoding='ascii') as file:
+            total += sum(int(line.split()[1]) for line in file if 'voluntary_ctxt_switches' in line
+                         and not line.startswith('non'))
+    return total
+
+
+def sale_line(i):
+    return json.dumps({'jsonrpc': '2.0', 'id': i, 'method': 'passage.post', 'params': {
+        'sale': f'B{i}', 'occurred_at': '2025-05-06T10:00:00+02:00', 'total': 500,
+        'lines': [{'no': 1, 'article': {'code': 'A', 'label': 'A'}, 'quantity': 1000, 'unit_price': 500,
+                   'total': 500}],
+        'tenders': [{'kind': 'cash', 'amount': 500}]}}, separators=(',', ':')).encode() + b'\n'
+
+
+def posting(table):
+    """passage.post beside a bare SQLite loop of one insert a transaction on the same disk."""
+    count = 6400
+    with tempfile.TemporaryDirectory(dir=tempfile.gettempdir()) as folder, Bridge() as bridge:
+        rounds, number = [], 0
+        for i in range(3):
+            many, one = os.path.join(folder, 'many'), os.path.join(folder, 'one')
+            write_requests(many, [sale_line(number + j) for j in range(count)])
+            write_requests(one, [sale_line(number + count + j) for j in range(count // 4)])
+            number += 2 * count
+            rounds.append((load(bridge.path, 'line', 4, 16, count, many)[1],
+                           load(bridge.path, 'line', 1, 1, count // 4, one)[1],
+                           floor('insert', os.path.join(folder, f'bare{i}.db'), str(count // 4))))
+        bare = median(rounds, 2)
+        table.add('passage.post, 64 in flight, SQLite loop', median(rounds, 0), bare, 5, False, '/s')
+        table.add('passage.post, one in flight, SQLite loop', median(rounds, 1), bare, 0.5, False, '/s')
+        fsyncs(table, bridge, folder, number)
+        bridge.verify()
+
+
+def fsyncs(table, bridge, folder, number):
+    if not shutil.which('strace'):
+        raise Skip('no strace here')
+    out, path = os.path.join(folder, 'strace'), os.path.join(folder, 'traced')
+    count = 640
+    write_requests(path, [sale_line(number + i) for i in range(count)])
+    tracer = subprocess.Popen(['strace', '-f', '-qq', '-e', 'trace=fsync,fdatasync', '-o', out, '-p',
+                               str(bridge.process.pid)], stderr=subprocess.PIPE)
+    while 'TracerPid:\t0' in read(f'/proc/{bridge.process.pid}/status'):
+        if tracer.poll() is not None:
+            raise Skip('strace may not trace here')
+    load(bridge.path, 'line', 4, 16, count, path)
+    tracer.terminate()
+    tracer.wait()
+    tracer.stderr.close()
+    table.add('fsyncs for 64 posts', read(out).count('sync(') * 64 / count, 0, 2, unit='')
+
+
+def read(path):
+    with open(path, encoding='utf-8', errors='replace') as file:
+        return file.read()
+
+
+def many_customers(table):
+    """By card among a million as fast as among ten thousand; and how fast they come in."""
+    small, large = 10000, 1000000 if LONG else 200000
+    with tempfile.TemporaryDirectory() as folder, Bridge() as few, Bridge() as many:
+        import_customers(few, small)
+        rate = import_customers(many, 100000)
+        import_customers(many, large - 100000, 100000)
+        a, b = os.path.join(folder, 'few'), os.path.join(folder, 'many')
+        lookups(a, 20000, small)
+        lookups(b, 20000, large)
+        rounds = [(load(many.path, 'line', 1, 1, 20000, b)[0], load(few.path, 'line', 1, 1, 20000, a)[0])
+                  for _ in range(ROUNDS)]
+        table.add(f'lookup among {large:,}, p50, among {small:,}', median(rounds, 0), median(rounds, 1), 1.3)
+        table.add('customers imported', rate, 0, 20000, False, '/s')
+
+
+def quote_cost(table):
+    """Processor time of a quote: 50 lines, 40 rewards."""
+    rewards = [{'id': f'r{i}', 'title': f'r{i}', 'kind': ('amount', 'percent', 'article', 'percent')[i % 4],
+                'cost_points': 5, 'value': 200, 'bp': 1000, 'articles': [f'A{i}'], 'sequence': i}
+               for i in range(40)]
+    for reward in rewards:
+        del reward['bp' if reward['kind'] in ('amount', 'article') else 'value']
+        if reward['kind'] == 'article':
+            reward.pop('value', None)
+    lines = [{'no': i + 1, 'article': {'code': f'A{i}', 'label': f'A{i}'}, 'quantity': 1000,
+              'unit_price': 300 + i, 'total': 300 + i} for i in range(50)]
+    with tempfile.TemporaryDirectory() as folder, Bridge() as bridge:
+        with bridge.connect() as till:
+            till.call('program.replace', {'key': 'p', 'program': {
+                'currency': 'EUR', 'time_zone': 'Europe/Paris', 'rewards': rewards,
+                'earning': {'per_amount': {'points': 1, 'amount': 100}}}})
+            customer = till.call('customer.create', {'key': 'c', 'record': {'first_name': 'A'}})
+            number = customer['customer']['id']
+            till.call('account.adjust', {'key': 'a', 'customer': number, 'unit': 'points', 'delta': 1000,
+                                         'reason': 'bench'})
+            params = {'sale': 'Q', 'customer': number, 'codes': [],
+                      'basket': {'lines': lines, 'total': sum(line['total'] for line in lines)}}
+            answer = till.call('reward.quote', params)
+            applicable = sum(reward['applicable'] for reward in answer['rewards'])
+            assert applicable == 40, f'{applicable} of 40 rewards apply'
+        path, count = os.path.join(folder, 'quote'), 3000
+        write_requests(path, [json.dumps({'jsonrpc': '2.0', 'id': 1, 'method': 'reward.quote',
+                                          'params': params}, separators=(',', ':')).encode() + b'\n'])
+        load(bridge.path, 'line', 1, 1, 200, path)
+        before = processor_ns(bridge)
+        load(bridge.path, 'line', 1, 1, count, path)
+        table.add('a quote of 50 lines and 40 rewards, processor', (processor_ns(bridge) - before) / count / 1e3,
+                  0, 200)
+
+
+def processor_ns(bridge):
+    return sum(int(read(f'/proc/{bridge.process.pid}/task/{task}/schedstat').split()[0])
+               for task in os.listdir(f'/proc/{bridge.process.pid}/task'))
+
+
+def main():
+    table = Table()
+    only = sys.argv[1:]
+    for function in (look_up, scan_to_event, at_rest, posting, many_customers, quote_cost):
+        if not only or function.__name__ in only:
+            table.run(function)
+    table.show()
+
+
+if __name__ == '__main__':
+    main()
