@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Dots on growing paper. */
+/* Dots on growing paper: bitmaps shifted into place, boxes, rows that are added when they are
+ * needed. */
 
 #include "hw/escpos/canvas.h"
 

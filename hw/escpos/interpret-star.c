@@ -554,13 +554,11 @@ need_buzzer(const uint8_t *b, size_t len)
 	return len == 4 ? (b[3] == 0x11 ? 3 : 2) : 0;
 }
 
-#define ESC 0x1B
-#define GS 0x1D
-#define RS 0x1E
 #define L1(a) {a}, 1
 #define L2(a, b) {a, b}, 2
 #define L3(a, b, c) {a, b, c}, 3
 
+/* clang-format off */
 static const struct tb_command commands[] = {
 	{L1('b'), 2, need_row, cmd_raster_row}, /* in raster mode only */
 	{L1('k'), 2, need_row, cmd_raster_row},
@@ -650,8 +648,9 @@ static const struct tb_command commands[] = {
 	{L3(ESC, RS, 'm'), 1, NULL, NULL},
 	{L3(ESC, RS, 'r'), 1, NULL, NULL},
 };
+/* clang-format on */
 
-const struct tb_command_table tb_commands_star = {commands, ARRAY_SIZE(commands)};
+const struct tb_command_table tb_commands_star = {commands, ARRAY_SIZE(commands), NULL};
 
 void
 tb_star_byte(struct tb_interpret *in, uint8_t byte)

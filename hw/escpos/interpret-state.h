@@ -35,7 +35,22 @@ struct tb_command {
 struct tb_command_table {
 	const struct tb_command *commands;
 	size_t n;
+	const struct tb_command_table *next; /* more of the same language */
 };
+
+#define DLE 0x10
+#define DC2 0x12
+#define ESC 0x1B
+#define FS 0x1C
+#define GS 0x1D
+#define RS 0x1E
+
+/* Most parameters may be a number or its ASCII digit. */
+static inline uint8_t
+tb_count(uint8_t n)
+{
+	return n >= '0' && n <= '9' ? (uint8_t)(n - '0') : n;
+}
 
 struct tb_style {
 	uint8_t font;          /* 0 A, 1 B … */
@@ -192,6 +207,7 @@ void tb_interpret_suspect(struct tb_interpret *in, const uint8_t *bytes, size_t 
 
 /* interpret-escpos.c, interpret-star.c: the tables, and bytes that are no command */
 extern const struct tb_command_table tb_commands_escpos;
+extern const struct tb_command_table tb_commands_escpos_text;
 extern const struct tb_command_table tb_commands_star;
 void tb_escpos_byte(struct tb_interpret *in, uint8_t byte);
 void tb_star_byte(struct tb_interpret *in, uint8_t byte);

@@ -9,12 +9,6 @@
 #include <string.h>
 #include "hw/escpos/interpret-state.h"
 
-#define LEAD_DLE 0x10
-#define LEAD_DC2 0x12
-#define LEAD_ESC 0x1B
-#define LEAD_FS 0x1C
-#define LEAD_GS 0x1D
-
 /* A command's memory is given back when it was a large one. */
 #define KEEP_BYTES (64u << 10)
 
@@ -168,23 +162,30 @@ struct match {
 	bool partial; /* more bytes may make it one */
 };
 
-static struct match
-match(const struct tb_command_table *table, const uint8_t *bytes, size_t len)
+static void
+match_in(
+	const struct tb_command_table *table, const uint8_t *bytes, size_t len, struct match *found)
 {
-	struct match found = {0};
-
-	for (size_t i = 0; i < table->n; i++) {
+	for (size_t i = 0; i < table->n && !found->exact; i++) {
 		const struct tb_command *command = &table->commands[i];
 		size_t n = TB_MIN(len, (size_t)command->n_lead);
 
 		if (command->lead[n - 1] != bytes[n - 1] || memcmp(command->lead, bytes, n) != 0)
 			continue;
-		if (n == command->n_lead) {
-			found.exact = command;
-			return found;
-		}
-		found.partial = true;
+		if (n == command->n_lead)
+			found->exact = command;
+		else
+			found->partial = true;
 	}
+}
+
+static struct match
+match(const struct tb_command_table *table, const uint8_t *bytes, size_t len)
+{
+	struct match found = {0};
+
+	for (; table; table = table->next)
+		match_in(table, bytes, len, &found);
 	return found;
 }
 
@@ -225,7 +226,7 @@ run(struct tb_interpret *in)
 	const uint8_t *bytes = (const uint8_t *)reader->bytes.data;
 	size_t len = reader->bytes.len;
 
-	if (in->deselected && !(bytes[0] == LEAD_ESC && bytes[1] == '='))
+	if (in->deselected && !(bytes[0] == ESC && bytes[1] == '='))
 		; /* it is for the customer display */
 	else if (reader->foreign && in->config.dialect == TB_DIALECT_ESCPOS)
 		tb_interpret_suspect(in, bytes, len);
@@ -246,8 +247,8 @@ give_up(struct tb_interpret *in)
 	uint8_t last = bytes[len - 1];
 	bool again = len > 1 && last < 0x20;
 	/* ESC GS and ESC RS are Star's, whatever follows. */
-	bool star = in->config.dialect == TB_DIALECT_ESCPOS && len == 3 && bytes[0] == LEAD_ESC &&
-	            (bytes[1] == LEAD_GS || bytes[1] == 0x1E);
+	bool star = in->config.dialect == TB_DIALECT_ESCPOS && len == 3 && bytes[0] == ESC &&
+	            (bytes[1] == GS || bytes[1] == RS);
 
 	if (star && !in->deselected)
 		tb_interpret_suspect(in, bytes, again ? len - 1 : len);
@@ -289,7 +290,7 @@ static bool
 trusted(const struct tb_interpret *in, const uint8_t *bytes)
 {
 	return in->config.dialect == TB_DIALECT_STAR || in->suspect_told ||
-	       (bytes[0] == LEAD_ESC && (bytes[1] == LEAD_GS || bytes[1] == 0x1E));
+	       (bytes[0] == ESC && (bytes[1] == GS || bytes[1] == RS));
 }
 
 /* A byte of the lead. */
@@ -339,12 +340,12 @@ begins(const struct tb_interpret *in, uint8_t byte)
 	if (in->n_pair > 0)
 		return false;
 	switch (byte) {
-	case LEAD_ESC:
-	case LEAD_GS:
-	case LEAD_DLE:
+	case ESC:
+	case GS:
+	case DLE:
 		return true;
-	case LEAD_FS:
-	case LEAD_DC2:
+	case FS:
+	case DC2:
 		return in->config.dialect == TB_DIALECT_ESCPOS;
 	case 'b':
 	case 'k':

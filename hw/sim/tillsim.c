@@ -10,13 +10,13 @@
 
 static const char usage[] =
 	"tillsim render [--profile P] [--dialect escpos|star] [--format json|text|png] [-o OUT] "
-        "FILE\n"
+	"FILE\n"
 	"    reads a recorded byte stream; png: OUT, then OUT-2 … for each ticket with marks\n"
 	"tillsim printer --tcp PORT | --pty LINK --out DIR [--profile P] [--dialect escpos|star]\n"
 	"    [--fault paper_out@N|cover@N|cutter@N|slow=BPS|buffer=N|no-status|no-qr]…\n"
 	"    a printer; commands on its standard input, see hw/sim/README.md\n"
 	"tillsim scanner --pty LINK [--terminator cr|lf|crlf|tab|none] [--prefix S] [--suffix S] "
-        "[--aim]\n"
+	"[--aim]\n"
 	"    a serial scanner; codes on its standard input, one a line, C escapes\n";
 
 static const struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Lines and escapes. */
+/* Finds the ends of lines in what has come so far, and turns C escapes into bytes. */
 
 #include "hw/sim/words.h"
 
