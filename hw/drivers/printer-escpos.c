@@ -165,6 +165,7 @@ const struct tb_driver tb_driver_printer_escpos = {
 	.name = "printer-escpos",
 	.class = TB_CLASS_PRINTER,
 	.settings = settings,
+	.nodes = "lp usb tty",
 	.open = printer_escpos_open,
 	.close = printer_escpos_close,
 	.printer = &printer_ops,

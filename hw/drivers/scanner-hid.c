@@ -233,6 +233,7 @@ const struct tb_driver tb_driver_scanner_hid = {
 	.name = "scanner-hid",
 	.class = TB_CLASS_SCANNER,
 	.settings = settings,
+	.nodes = "hidraw",
 	.open = scanner_hid_open,
 	.close = scanner_hid_close,
 };
