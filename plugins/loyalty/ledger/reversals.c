@@ -184,7 +184,7 @@ invert(struct reversing *v, int64_t customer, enum tb_unit unit, int64_t net)
 		return take_back(v, &v->customer, unit, net, "void");
 	r = tb_customer_settle(v->op, &other);
 	if (r >= 0)
-		r = take_back(v, &other, unit, net, "void");
+		r = take_back(v, &other, unit, net, "void-sponsor");
 	return r < 0 ? r : tb_customer_put(v->op, &other);
 }
 

@@ -61,8 +61,9 @@ count_rows(struct searching *s, const char *word, size_t len, int64_t *ret)
 		"SELECT COUNT(*) FROM (SELECT 1 FROM words WHERE word >= ?1 AND word < ?2 LIMIT ?3)"
 		" AS some",
 		V_TEXT(s->lead), V_TEXT(s->end), V_INT(COUNT_MAX));
+	/* One that begins no row may be of an e-mail's other half: it narrows, but cannot lead. */
 	if (r > 0)
-		*ret = tb_rows_int(rows, 0);
+		*ret = tb_rows_int(rows, 0) ? tb_rows_int(rows, 0) : COUNT_MAX + 2;
 	return r < 0 ? r : 0;
 }
 

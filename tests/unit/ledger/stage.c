@@ -347,18 +347,29 @@ length(const json_t *json, const char *path)
 /* ---- the usual things --------------------------------------------------------------------- */
 
 const char *
+key(void)
+{
+	static char keys[8][24];
+	static unsigned next;
+	char *out = keys[next % 8];
+
+	snprintf(out, sizeof(keys[0]), "k-%u", ++next);
+	return out;
+}
+
+const char *
 customer(struct stage *s, const char *name)
 {
 	static char ids[16][32];
-	static unsigned next, key;
+	static unsigned next, count;
 	char *id = ids[next++ % 16];
 
-	key++;
+	count++;
 	strcpy(id, text(ok(s, "customer.create",
 				"{'key':'customer-%u','record':{'first_name':'%s','last_name':'"
-	                        "Durand',"
+				"Durand',"
 				"'emails':['%s-%u@example.fr']}}",
-				key, name, name, key),
+				count, name, name, count),
 			   "customer.id"));
 	return id;
 }
@@ -366,7 +377,6 @@ customer(struct stage *s, const char *name)
 void
 program(struct stage *s, const char *rest, ...)
 {
-	static unsigned key;
 	va_list args;
 	char *more;
 
@@ -374,8 +384,8 @@ program(struct stage *s, const char *rest, ...)
 	assert_true(vasprintf(&more, rest, args) >= 0);
 	va_end(args);
 	ok(s, "program.replace",
-		"{'key':'program-%u','program':{'currency':'EUR','time_zone':'Europe/Paris',%s}}",
-		++key, more);
+		"{'key':'%s','program':{'currency':'EUR','time_zone':'Europe/Paris',%s}}", key(),
+		more);
 	free(more);
 }
 
@@ -401,7 +411,7 @@ sale(struct stage *s, const char *no, const char *who, const char *occurred_at, 
 	tb_time_format(stage_now(s), 7200, now);
 	return ok(s, "passage.post",
 		"{'sale':'%s','occurred_at':'%s',%s%s%s%s,'tenders':[{'kind':'card','amount':%lld}]"
-	        "}",
+		"}",
 		no, occurred_at ? occurred_at : now, who ? "'customer':'" : "", who ? who : "",
 		who ? "'," : "", basket(total), (long long)total);
 }

@@ -61,6 +61,8 @@ const char *text(const json_t *json, const char *path);
 size_t length(const json_t *json, const char *path);
 json_t *member(const json_t *json, const char *path);
 
+/* A key never used before. Static, eight in turn. */
+const char *key(void);
 /* A new customer of that name; the id lives as long as the stage's last 16. */
 const char *customer(struct stage *s, const char *name);
 /* A program with currency and time zone; the rest as given, "" or ", 'rewards': […]". */
