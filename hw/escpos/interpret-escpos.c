@@ -51,10 +51,11 @@ cmd_cut(struct tb_interpret *in, const uint8_t *b, size_t len)
 	return true;
 }
 
+/* ESC i leaves one point on some models and none on others; software means a full cut by it. */
 static bool
 cmd_cut_legacy(struct tb_interpret *in, const uint8_t *b, size_t len)
 {
-	tb_interpret_cut(in, true);
+	tb_interpret_cut(in, b[1] == 'm');
 	return true;
 }
 

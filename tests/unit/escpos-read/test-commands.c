@@ -277,7 +277,7 @@ static const struct row {
 		"partial cut\n"
 		"full cut\n"
 		"partial cut\n"
-		"partial cut\n"
+		"full cut\n"
 		"partial cut\n"
 		"full cut\n"
 		"partial cut\n"
