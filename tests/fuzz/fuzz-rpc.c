@@ -131,6 +131,32 @@ play(const uint8_t *data, size_t size, size_t piece)
 	return lines;
 }
 
+/* What is taken as a plain call is one, and the same one, to the parser of everything. */
+static void
+compare(const char *text, size_t size)
+{
+	struct tb_codec_call call;
+	struct tb_codec_line line = {};
+	json_t *params, *id;
+
+	if (!tb_codec_plain(text, size, &call))
+		return;
+	params = tb_codec_plain_params(&call);
+	if (!params)
+		return;
+	must(tb_codec_parse(text, size, &line) == 0 && !line.doubled[0]);
+	id = json_loadb(call.id, call.id_len, JSON_DECODE_ANY, NULL);
+	must(id && json_equal(id, json_object_get(line.root, "id")));
+	must(json_string_length(json_object_get(line.root, "method")) == call.method_len);
+	must(memcmp(json_string_value(json_object_get(line.root, "method")), call.method,
+		     call.method_len) == 0);
+	must(!call.params || json_equal(params, json_object_get(line.root, "params")));
+	must(!call.params == !json_object_get(line.root, "params"));
+	json_decref(id);
+	json_decref(params);
+	tb_codec_line_done(&line);
+}
+
 /* Parameters of every method, whatever role it needs. */
 static void
 check(const uint8_t *data, size_t size)
@@ -143,7 +169,10 @@ check(const uint8_t *data, size_t size)
 
 	must(text);
 	memcpy(text, data, size);
-	if (tb_codec_look(text, size, &facts) < 0 || tb_codec_parse(text, size, &line) < 0)
+	if (tb_codec_look(text, size, &facts) < 0)
+		return;
+	compare(text, size);
+	if (tb_codec_parse(text, size, &line) < 0)
 		return;
 	name = json_string_value(json_object_get(line.root, "method"));
 	method = name ? tb_method_find(name) : NULL;
