@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hub connector: another tillbridge over HTTPS. A call is handed on as it is, POST /v1/METHOD
+ * with its parameters as the body, and the answer's text is given back as it came. What must not be
+ * lost while the line is down is the bridge's outbox, not this.
+ */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "base/log.h"
+#include "plugins/loyalty/connector.h"
+#include "plugins/loyalty/hub/exchange.h"
+
+#define TOKEN_MAX 512
+#define CALLS_MAX 256 /* under way at once */
+
+struct tb_connector_state {
+	const struct tb_host *host;
+	struct tb_exchanges *exchanges;
+	size_t under_way;
+	bool up, known; /* the link as last told */
+};
+
+struct hub_call {
+	struct tb_connector_state *state;
+	struct tb_call call; /* params are not touched after the request is written */
+};
+
+static const char *const methods[TB_OP_COUNT] = {
+#define X(name, method) [TB_OP_##name] = method,
+	TB_OPS(X)
+#undef X
+};
+
+static void
+tell_link(struct tb_connector_state *state, bool up, const char *why)
+{
+	if (state->known && state->up == up)
+		return;
+	state->known = true;
+	state->up = up;
+	if (up)
+		tb_log_notice("hub: the link is up");
+	else
+		tb_log_warning("hub: the link is down: %s", why);
+	if (state->host->link_changed)
+		state->host->link_changed(state->host, up);
+}
+
+static void
+answer_error(const struct tb_call *call, enum tb_error error, const char *data)
+{
+	struct tb_answer answer = {.error = error, .json = data, .len = data ? strlen(data) : 0};
+
+	call->done(&answer, call->userdata);
+}
+
+/* A refusal in problem+json: the members that are the contract's are handed on, the rest is HTTP's.
+ */
+static void
+answer_problem(const struct tb_call *call, json_t *problem)
+{
+	static const char *const of_http[] = {
+		"type", "title", "status", "instance", "code", "retryable", "detail"};
+	const char *word = json_string_value(json_object_get(problem, "code"));
+	enum tb_error error = word ? tb_error_from_word(word) : TB_OK;
+	_cleanup_free_ char *data = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(of_http); i++)
+		json_object_del(problem, of_http[i]);
+	if (json_object_size(problem) > 0)
+		data = json_dumps(problem, JSON_COMPACT);
+	answer_error(call, error != TB_OK ? error : TB_ERROR_SERVER_REFUSED, data);
+}
+
+static unsigned
+count_coupons(const struct tb_call *call, json_t *result)
+{
+	return call->op == TB_OP_PASSAGE_POST
+	               ? (unsigned)json_array_size(json_object_get(result, "coupons"))
+	               : 0;
+}
+
+/* Whether the body is an answer of a hub at all: anything else came from something in between. */
+static bool
+answer_body(const struct tb_call *call, const struct tb_exchange_end *end)
+{
+	json_t *body = json_loadb(end->body, end->len, JSON_ALLOW_NUL, NULL);
+	bool ours = json_is_object(body);
+
+	if (ours && end->status == 200) {
+		struct tb_answer answer = {
+			.json = end->body, .len = end->len, .coupons = count_coupons(call, body)};
+
+		call->done(&answer, call->userdata);
+	} else if (ours && end->status >= 400 && json_is_string(json_object_get(body, "code"))) {
+		answer_problem(call, body);
+	} else {
+		ours = false;
+	}
+	json_decref(body);
+	return ours;
+}
+
+static void
+exchanged(const struct tb_exchange_end *end, void *userdata)
+{
+	struct hub_call *hc = userdata;
+	struct tb_connector_state *state = hc->state;
+	struct tb_call call = hc->call;
+	char why[64];
+
+	free(hc);
+	state->under_way--;
+	if (end->status != 0 && answer_body(&call, end)) {
+		tell_link(state, true, NULL);
+		return;
+	}
+	snprintf(why, sizeof(why), "status %ld without an answer", end->status);
+	tell_link(state, false, end->status ? why : end->why);
+	answer_error(&call, TB_ERROR_SERVER_UNREACHABLE, NULL);
+}
+
+static void
+hub_call(struct tb_connector_state *state, const struct tb_call *call)
+{
+	char path[64];
+	struct hub_call *hc;
+	char *body;
+
+	if (state->under_way >= CALLS_MAX) {
+		answer_error(call, TB_ERROR_RATE_LIMITED, NULL);
+		return;
+	}
+	hc = calloc(1, sizeof(*hc));
+	body = json_dumps(call->params, JSON_COMPACT);
+	if (!hc || !body) {
+		free(hc);
+		free(body);
+		answer_error(call, TB_ERROR_INTERNAL, NULL);
+		return;
+	}
+	hc->state = state;
+	hc->call = *call;
+	snprintf(path, sizeof(path), "/v1/%s", methods[call->op]);
+	state->under_way++;
+	if (tb_exchanges_post(state->exchanges, path, call->key, body, call->deadline_us, exchanged,
+		    hc) < 0) {
+		state->under_way--;
+		free(hc);
+		answer_error(call, TB_ERROR_INTERNAL, NULL);
+	}
+}
+
+/* Nothing is kept back: every call is its own exchange. */
+static void
+hub_turn_end(struct tb_connector_state *state)
+{
+}
+
+/* The token in the file, without its newline. The file is a secret: nobody else may read it. */
+static int
+read_token(const char *path, char *out, char **ret_why)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		int error = errno;
+
+		if (asprintf(ret_why,
+			    "token_file %s: %s; make one on the hub with: tillctl pair TILL", path,
+			    strerror(error)) < 0)
+			*ret_why = NULL;
+		return -error;
+	}
+	if (st.st_mode & 077) {
+		if (asprintf(ret_why, "token_file %s can be read by others: chmod 600 it", path) <
+			0)
+			*ret_why = NULL;
+		return -EPERM;
+	}
+	n = read(fd, out, TOKEN_MAX - 1);
+	while (n > 0 && (out[n - 1] == '\n' || out[n - 1] == '\r' || out[n - 1] == ' '))
+		n--;
+	if (n <= 0 || memchr(out, '\n', (size_t)n) || memchr(out, '\r', (size_t)n)) {
+		if (asprintf(ret_why, "token_file %s holds no token alone on one line", path) < 0)
+			*ret_why = NULL;
+		return -EINVAL;
+	}
+	out[n] = '\0';
+	return 0;
+}
+
+static void
+hub_stop(struct tb_connector_state *state)
+{
+	tb_exchanges_free(state->exchanges);
+	free(state);
+}
+
+static int
+hub_start(const struct tb_host *host, struct tb_connector_state **ret, char **ret_why)
+{
+	struct tb_connector_state *state;
+	struct tb_exchange_settings settings = {
+		.url = host->setting(host, "url"),
+		.ca_file = host->setting(host, "ca_file"),
+	};
+	const char *token_file = host->setting(host, "token_file");
+	char token[TOKEN_MAX];
+	int r;
+
+	*ret_why = NULL;
+	if (!settings.url || !token_file) {
+		*ret_why = strdup("[hub] needs url and token_file");
+		return -EINVAL;
+	}
+	r = read_token(token_file, token, ret_why);
+	if (r < 0)
+		return r;
+	settings.token = token;
+	if (settings.ca_file && access(settings.ca_file, R_OK) < 0) {
+		r = -errno;
+		if (asprintf(ret_why, "ca_file %s: %s", settings.ca_file, strerror(-r)) < 0)
+			*ret_why = NULL;
+		return r;
+	}
+	state = calloc(1, sizeof(*state));
+	if (!state)
+		return -ENOMEM;
+	state->host = host;
+	r = tb_exchanges_new(host->loop, &settings, &state->exchanges, ret_why);
+	explicit_bzero(token, sizeof(token));
+	if (r < 0) {
+		free(state);
+		return r;
+	}
+	*ret = state;
+	return 0;
+}
+
+TB_EXPORT const struct tb_connector tb_connector = {
+	.abi = TB_CONNECTOR_ABI,
+	.name = "hub",
+	.flags = TB_CONNECTOR_KEYED,
+	.ops = (UINT64_C(1) << TB_OP_COUNT) - 1,
+	.start = hub_start,
+	.call = hub_call,
+	.turn_end = hub_turn_end,
+	.stop = hub_stop,
+};
