@@ -503,6 +503,12 @@ tb_device_is_off(const struct tb_device *device)
 	return device->off;
 }
 
+bool
+tb_device_idle(const struct tb_device *device)
+{
+	return device->buffer.len == 0;
+}
+
 void
 tb_device_finish(struct tb_device *device)
 {

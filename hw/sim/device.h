@@ -53,5 +53,7 @@ int tb_device_command(struct tb_device *device, const char *word);
 /* Takes away whatever holds it up. */
 void tb_device_clear_faults(struct tb_device *device);
 bool tb_device_is_off(const struct tb_device *device);
+/* Nothing waits in its buffer. */
+bool tb_device_idle(const struct tb_device *device);
 /* The last of the paper, when the power goes for good. */
 void tb_device_finish(struct tb_device *device);

@@ -41,6 +41,8 @@ struct printer {
 	struct tb_sim_pty pty;
 	int listener, client, signals, timer, input;
 	bool ticking, quit;
+	bool abandoned; /* whoever printed has gone: what stands on the paper is torn off at the end
+	                 */
 	int failed;
 };
 
@@ -163,20 +165,10 @@ unplug(struct printer *printer)
 static void
 accept_client(struct printer *printer)
 {
+	printer->abandoned = false;
 	printer->client = accept4(printer->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (printer->client >= 0)
 		say("client");
-}
-
-/* Somebody has gone; without a blade the paper is torn off now. */
-static void
-client_gone(struct printer *printer)
-{
-	const struct tb_profile *profile = printer->config.interpret.profile;
-
-	drop_client(printer);
-	if (profile && profile->cut == TB_CUT_NONE)
-		tb_device_command(printer->device, "tear");
 }
 
 static void
@@ -213,6 +205,10 @@ work(struct printer *printer)
 		timerfd_settime(printer->timer, 0, &turn, NULL);
 		printer->ticking = true;
 	}
+	if (printer->abandoned && tb_device_idle(printer->device)) {
+		printer->abandoned = false;
+		tb_device_command(printer->device, "tear");
+	}
 	send_answers(printer);
 }
 
@@ -229,7 +225,9 @@ receive(struct printer *printer)
 		return;
 	if (n <= 0) {
 		if (!printer->link)
-			client_gone(printer);
+			drop_client(printer);
+		printer->abandoned = true;
+		work(printer);
 		return;
 	}
 	/* Without drops there is room: that is when it was polled. */

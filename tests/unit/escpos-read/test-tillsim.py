@@ -223,6 +223,21 @@ def test_ticket_on_tcp():
             same([sim.line(), sim.line()], [f'ticket {folder}/ticket-3', 'gone'])
 
 
+def test_without_a_cut():
+    with Folder() as folder:
+        sim, port = printer(folder, '--fault', 'paper_out@3')
+        with sim:
+            with socket.create_connection(('127.0.0.1', port)) as till:
+                till.sendall(b'ab\ncd\n')
+                same([sim.line(), sim.line()], ['client', 'state paper_out'])
+            # what is still in its buffer belongs to the ticket
+            same(sim.line(), 'gone')
+            sim.say('paper_in')
+            same([sim.line(), sim.line()], ['state paper_in', f'ticket {folder}/ticket-1'])
+            with open(folder + '/ticket-1.txt', encoding='utf-8') as file:
+                same(file.read(), 'ab\ncd\n')
+
+
 def test_one_client_at_a_time():
     with Folder() as folder:
         sim, port = printer(folder)
