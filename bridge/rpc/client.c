@@ -434,8 +434,7 @@ read_input(struct tb_client *client)
 		/* It may still be listening to the rest of its last line. */
 		client->blocked = n == 0;
 		tb_rpc_mark(client);
-		return client->drained < DRAIN_MAX &&
-			(n > 0 || client->out.len > client->sent);
+		return client->drained < DRAIN_MAX && (n > 0 || client->out.len > client->sent);
 	}
 	if (n == 0) {
 		client->state = TB_CLIENT_HALF;
