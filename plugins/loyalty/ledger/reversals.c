@@ -235,6 +235,21 @@ release_hold(struct reversing *v)
 		v->op, held, v->has_customer ? &v->customer : NULL, TB_RESERVATION_RELEASED);
 }
 
+/* Of who was deleted nothing is given back, but what is counted of him stays provable. */
+static int
+uncount_anonymous(struct reversing *v)
+{
+	int r;
+
+	if (!v->passage.customer)
+		return 0;
+	r = tb_store_run(v->op->store,
+		"UPDATE customers SET passages = passages - 1, counted = counted - ?2"
+		" WHERE id = ?1",
+		V_INT(v->passage.customer), V_INT(v->passage.counted));
+	return r < 0 ? r : 0;
+}
+
 static int
 void_passage(struct reversing *v)
 {
@@ -255,8 +270,10 @@ void_passage(struct reversing *v)
 		r = tb_store_run(v->op->store,
 			"UPDATE passages SET state = 'reversed' WHERE id = ?1",
 			V_INT(v->passage.id));
-	if (r < 0 || !v->has_customer)
-		return r < 0 ? r : 0;
+	if (r >= 0 && !v->has_customer)
+		return uncount_anonymous(v);
+	if (r < 0)
+		return r;
 	c->passages--;
 	c->counted -= v->passage.counted;
 	return tb_passage_refresh_last(v->op, c);
@@ -329,6 +346,15 @@ write_returned(struct reversing *v, const struct tb_basket *basket, const struct
 	tb_jsonw_end_array(&w);
 }
 
+static bool
+is_on_ticket(const struct tb_basket *basket, int64_t no)
+{
+	for (size_t i = 0; i < basket->n_lines; i++)
+		if (basket->lines[i].no == no && basket->lines[i].quantity > 0)
+			return true;
+	return false;
+}
+
 /* Asks the rules; a line that is not there or more than is left is refused with its place. */
 static int
 reckon_return(struct reversing *v, struct tb_recalled *then, struct tb_returned *ret)
@@ -362,10 +388,12 @@ reckon_return(struct reversing *v, struct tb_recalled *then, struct tb_returned 
 	if (r >= 0)
 		r = tb_rules_return(&sale, lines, n_lines, ret);
 	if (r == 0 && ret->error != TB_OK) {
+		bool there = is_on_ticket(&then->basket.basket, lines[ret->line].no);
 		char pointer[48];
 
-		snprintf(pointer, sizeof(pointer), "/lines/%zu", ret->line);
-		return tb_refuse_at(v->op, pointer, "not_sold");
+		snprintf(pointer, sizeof(pointer), "/lines/%zu/%s", ret->line,
+			there ? "quantity" : "no");
+		return tb_refuse_at(v->op, pointer, there ? "out_of_range" : "not_sold");
 	}
 	return r;
 }
