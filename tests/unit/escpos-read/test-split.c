@@ -13,8 +13,8 @@
 #include <cmocka.h>
 #include "tests/unit/escpos-read/reading.h"
 
-#define EVERY_PLACE_MAX 600
-#define RANDOM_ROUNDS 12
+#define EVERY_PLACE_MAX 450
+#define RANDOM_ROUNDS 5
 #define PIECES 8
 
 /* A generator of one's own: the same places on every machine. */
