@@ -153,7 +153,8 @@ on_wake(void *userdata)
 	if (proved)
 		device->tries = 0;
 	device->ready_us = 0;
-	if (device->found || !tb_device_is_usb(device))
+	/* what refused it will do so again */
+	if (device->state != TB_DEVICE_REFUSED && (device->found || !tb_device_is_usb(device)))
 		retry_later(device);
 }
 
@@ -175,13 +176,17 @@ on_state(struct device *device, const struct tb_event *event)
 		}
 		break;
 	case TB_DEVICE_LOST:
+	case TB_DEVICE_BUSY:
+	case TB_DEVICE_REFUSED:
 		if (device->closing)
 			break;
 		/* closed by the loop: the driver is still within its own call */
 		device->closing = true;
 		tb_source_set_timer_in(device->wake, 0);
-		tb_device_set_state(
-			device, device->ready ? TB_DEVICE_LOST : TB_DEVICE_ABSENT, event->reason);
+		tb_device_set_state(device,
+			event->state == TB_DEVICE_LOST && !device->ready ? TB_DEVICE_ABSENT
+									 : event->state,
+			event->reason);
 		break;
 	default:
 		tb_device_set_state(device, event->state, event->reason);

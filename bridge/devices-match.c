@@ -30,12 +30,15 @@ node_rank(const struct tb_driver *driver, enum tb_node_kind kind)
 
 /* The first by port, then the node that suits the driver best, then the first interface. */
 static bool
-is_before(const struct tb_driver *driver, const struct tb_found *a, const struct tb_found *b)
+is_before(const struct device *device, const struct tb_found *a, const struct tb_found *b)
 {
 	int order = tb_port_compare(a->port, b->port);
 
+	/* "usb:" of a device that the kernel has a node for: it is to be the device itself */
+	if (order == 0 && tb_device_is_usb(device))
+		order = (b->kind == TB_NODE_USB) - (a->kind == TB_NODE_USB);
 	if (order == 0)
-		order = node_rank(driver, a->kind) - node_rank(driver, b->kind);
+		order = node_rank(device->driver, a->kind) - node_rank(device->driver, b->kind);
 	if (order == 0)
 		order = strcmp(a->interface, b->interface);
 	if (order == 0)
@@ -62,7 +65,7 @@ choose(const struct device *device, bool *ret_taken)
 			continue;
 		if (seen->device)
 			*ret_taken = true;
-		else if (!best || is_before(device->driver, seen->found, best->found))
+		else if (!best || is_before(device, seen->found, best->found))
 			best = seen;
 	}
 	return best;
@@ -297,7 +300,7 @@ tb_devices_settle(struct tb_devices *devices)
 	/* of several nodes of one device the one that says most */
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		tb_list_for_each(seen, &devices->seen, node)
-			if (seen->found->kind == kinds[i] && !seen->device)
+			if (seen->found->kind == kinds[i] && !seen->device && !seen->found->spare)
 				settle_own(devices, seen);
 	drop_lost(devices);
 }

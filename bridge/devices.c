@@ -100,6 +100,7 @@ tb_device_prepare(struct device *device)
 		.settings = settings,
 		.n_settings = n,
 		.syspath = device->found ? device->found->syspath : NULL,
+		.unasked = !section && !model,
 	};
 	return 0;
 }

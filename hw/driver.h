@@ -102,6 +102,9 @@ struct tb_device_config {
 	const struct tb_setting *settings;
 	size_t n_settings;
 	const char *syspath; /* where enumeration found it; NULL when it is only named by a path */
+	/* Neither a section nor a data file knows it: a driver that can ask the device what it is
+	 * refuses one that does not say that it is of its kind. */
+	bool unasked;
 };
 
 /* The value of a key, else the spec's fallback; the n-th (0 …) of a repeated key, NULL after the last. */
@@ -120,7 +123,7 @@ struct tb_device_host {
 	struct tb_loop *loop;
 	/*
 	 * The event and what it points to are borrowed until emit returns. After TB_EVENT_STATE with
-	 * TB_DEVICE_LOST the driver is silent and waits for `close`, which never comes from within emit.
+	 * TB_DEVICE_LOST, TB_DEVICE_REFUSED (not tried again) or TB_DEVICE_BUSY the driver is silent and waits for `close`, which never comes from within emit.
 	 */
 	void (*emit)(const struct tb_device_host *host, const struct tb_event *event);
 	void *userdata;

@@ -6,6 +6,7 @@
  */
 
 #include <dirent.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <libudev.h>
 #include <limits.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #include "base/list.h"
+#include "hw/codec/device-id.h"
 #include "hw/codec/hid-pos.h"
 #include "hw/enumerate.h"
 
@@ -20,6 +22,9 @@ struct entry {
 	struct tb_list list;
 	struct tb_found found;
 	bool seen; /* in the look that is under way */
+	/* Not told yet: the kernel is about to make a node of its own for the interface. */
+	bool held_back;
+	uint64_t until_us; /* then it is told all the same */
 };
 
 struct tb_enumerate {
@@ -30,6 +35,7 @@ struct tb_enumerate {
 	struct udev *udev;
 	struct udev_monitor *monitor;
 	struct tb_source *watch;
+	struct tb_source *patience; /* the next entry that is held back is told */
 	struct tb_list entries;
 };
 
@@ -41,7 +47,12 @@ static const struct {
 	{"hidraw", "hidraw", TB_NODE_HIDRAW},
 	{"input", "event", TB_NODE_EVDEV},
 	{"usbmisc", "lp", TB_NODE_LP},
+	{"usb", "", TB_NODE_USB},
 };
+
+#define PRINTER_CLASS 7
+/* So long the kernel's driver may take to make its node, once it has the interface. */
+#define LP_US UINT64_C(1000000)
 
 static unsigned
 kind_of(struct udev_device *device)
@@ -103,18 +114,71 @@ is_hid_pos(struct udev_device *device)
 	return n > 0 && tb_hid_pos_parse(descriptor, (size_t)n, &layout) != -ENOENT;
 }
 
-/* What a printer says of itself (IEEE 1284 Device ID), as usblp shows it. */
+/* Whether a printer says that it speaks something else (IEEE 1284 Device ID, as usblp shows it).
+ * Where nothing is shown the driver asks. */
 static bool
-speaks_escpos(struct udev_device *device)
+speaks_otherwise(struct udev_device *device)
 {
 	struct udev_device *interface = udev_device_get_parent_with_subsystem_devtype(
 		device, "usb", "usb_interface");
 	_cleanup_free_ char *id = interface ? attribute(interface, "ieee1284_id") : NULL;
-	const char *command = id ? strstr(id, "CMD:") : NULL;
 
-	if (id && !command)
-		command = strstr(id, "COMMAND SET:");
-	return command && strcasestr(command, "ESC/POS");
+	return id && !tb_device_id_has(id, strlen(id), "ESC/POS");
+}
+
+static bool
+is_usb_device(struct udev_device *device)
+{
+	const char *type = udev_device_get_devtype(device);
+
+	return type && !strcmp(type, "usb_device");
+}
+
+/* Whether the device's descriptors, as sysfs has them, name an interface of the printer class. */
+static bool
+describes_printer(const char *syspath)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int fd = -1;
+	uint8_t bytes[4096];
+	ssize_t n;
+
+	if (asprintf(&path, "%s/descriptors", syspath) < 0)
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, bytes, sizeof(bytes));
+	for (ssize_t at = 0; at + 9 <= n && bytes[at] >= 2; at += bytes[at])
+		if (bytes[at + 1] == 4 && bytes[at] >= 9 && bytes[at + 5] == PRINTER_CLASS)
+			return true;
+	return false;
+}
+
+/* A device that is configured and shows no interfaces: then it stands for them itself. */
+static bool
+has_interfaces(struct udev_device *device)
+{
+	_cleanup_free_ char *value = attribute(device, "bConfigurationValue");
+	const char *name = udev_device_get_sysname(device);
+	DIR *dir = opendir(udev_device_get_syspath(device));
+	bool found = !value;
+	struct dirent *item;
+
+	while (dir && !found && (item = readdir(dir)))
+		found = strchr(item->d_name, ':') && !strncmp(item->d_name, name, strlen(name));
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+static bool
+is_usb_printer(struct udev_device *device)
+{
+	_cleanup_free_ char *class = NULL;
+
+	if (is_usb_device(device))
+		return describes_printer(udev_device_get_syspath(device));
+	class = attribute(device, "bInterfaceClass");
+	return class && strtoul(class, NULL, 16) == PRINTER_CLASS;
 }
 
 /* Which driver speaks with it, and whether it may be opened unasked. */
@@ -133,30 +197,40 @@ recognise(struct tb_found *found, const struct tb_models *models, struct udev_de
 		found->driver = tb_driver_find("scanner-hid");
 	} else if (found->kind == TB_NODE_LP) {
 		found->driver = tb_driver_find("printer-escpos");
-		if (!speaks_escpos(device))
-			found->reason =
-				"the printer does not say its language: name it in a section "
-				"[device NAME] with driver = printer-escpos";
+		if (speaks_otherwise(device))
+			found->reason = TB_DEVICE_ID_SILENT;
+	} else if (found->kind == TB_NODE_USB && is_usb_printer(device)) {
+		found->driver = tb_driver_find("printer-escpos");
 	}
 }
 
 static bool
 fill(struct tb_found *found, struct udev_device *device, enum tb_node_kind kind)
 {
-	struct udev_device *usb = udev_device_get_parent_with_subsystem_devtype(
-		device, "usb", "usb_device");
-	struct udev_device *interface = udev_device_get_parent_with_subsystem_devtype(
-		device, "usb", "usb_interface");
-	const char *node = udev_device_get_devnode(device), *colon;
+	struct udev_device *usb = is_usb_device(device)
+	                                  ? device
+	                                  : udev_device_get_parent_with_subsystem_devtype(
+						    device, "usb", "usb_device");
+	struct udev_device *interface = kind == TB_NODE_USB
+	                                        ? device
+	                                        : udev_device_get_parent_with_subsystem_devtype(
+							  device, "usb", "usb_interface");
+	const char *node, *colon;
 
-	if (!usb || !node)
+	if (!usb)
+		return false;
+	node = udev_device_get_devnode(kind == TB_NODE_USB ? usb : device);
+	if (!node)
 		return false;
 	found->kind = kind;
 	found->syspath = strdup(udev_device_get_syspath(device));
 	found->usb = strdup(udev_device_get_syspath(usb));
 	found->node = strdup(node);
 	found->port = strdup(udev_device_get_sysname(usb));
-	if (asprintf(&found->address, "%s:%s", tb_node_kind_word(kind), node) < 0)
+	if ((kind == TB_NODE_USB
+			    ? asprintf(&found->address, "usb:@%s", udev_device_get_sysname(usb))
+			    : asprintf(&found->address, "%s:%s", tb_node_kind_word(kind), node)) <
+		0)
 		found->address = NULL;
 	found->vid = attribute(usb, "idVendor");
 	found->pid = attribute(usb, "idProduct");
@@ -180,13 +254,105 @@ find_entry(struct tb_enumerate *enumerate, const char *syspath)
 	return NULL;
 }
 
+/* Whether both are the same interface of the same device. */
+static bool
+is_same_interface(const struct tb_found *a, const struct tb_found *b)
+{
+	return !strcmp(a->usb, b->usb) &&
+	       (!strcmp(a->interface, b->interface) || !*a->interface || !*b->interface);
+}
+
+/* The entry of a kind for the interface of another one. */
+static struct entry *
+find_twin(struct tb_enumerate *enumerate, const struct entry *of, enum tb_node_kind kind)
+{
+	struct entry *entry;
+
+	tb_list_for_each(entry, &enumerate->entries, list)
+		if (entry != of && entry->found.kind == kind &&
+			is_same_interface(&entry->found, &of->found))
+			return entry;
+	return NULL;
+}
+
+static void
+tell(struct tb_enumerate *enumerate, struct entry *entry)
+{
+	entry->held_back = false;
+	enumerate->fn(&entry->found, false, enumerate->userdata);
+}
+
+/* The kernel's own node comes before the device as such, which whoever asks for it finds first. */
+static void
+tell_in_order(struct tb_enumerate *enumerate, struct entry *entry)
+{
+	struct entry *twin = entry->found.kind == TB_NODE_LP
+	                             ? find_twin(enumerate, entry, TB_NODE_USB)
+	                             : NULL;
+
+	if (twin) {
+		twin->found.spare = true;
+		if (twin->held_back)
+			tell(enumerate, twin);
+	}
+	tell(enumerate, entry);
+}
+
 static void
 remove_entry(struct tb_enumerate *enumerate, struct entry *entry)
 {
+	struct entry *twin;
+
 	tb_list_remove(&entry->list);
-	enumerate->fn(&entry->found, true, enumerate->userdata);
+	/* the kernel's node went and its interface did not: it is free for others */
+	twin = entry->found.kind == TB_NODE_LP ? find_twin(enumerate, entry, TB_NODE_USB) : NULL;
+	if (twin && access(twin->found.syspath, F_OK) == 0)
+		twin->found.spare = false;
+	if (!entry->held_back)
+		enumerate->fn(&entry->found, true, enumerate->userdata);
 	found_done(&entry->found);
 	free(entry);
+}
+
+/* Whether the kernel's printer driver has the interface, and its node is due or there. */
+static bool
+is_kernels(struct udev_device *device)
+{
+	const char *driver = udev_device_get_driver(device);
+
+	if (!driver)
+		driver = udev_device_get_property_value(device, "DRIVER");
+	return driver && !strcmp(driver, "usblp");
+}
+
+static void
+on_patience_over(void *userdata)
+{
+	struct tb_enumerate *enumerate = userdata;
+	uint64_t now_us = tb_loop_now_us(enumerate->loop), next_us = TB_NEVER;
+	struct entry *entry, *next;
+
+	tb_list_for_each_safe(entry, next, &enumerate->entries, list) {
+		if (entry->held_back && entry->until_us <= now_us)
+			tell(enumerate, entry);
+		else if (entry->held_back)
+			next_us = TB_MIN(next_us, entry->until_us);
+	}
+	tb_source_set_timer(enumerate->patience, next_us);
+}
+
+/* A printer's interface: not before the kernel has had its chance to make a node of it. */
+static void
+tell_usb(struct tb_enumerate *enumerate, struct entry *entry, struct udev_device *device)
+{
+	entry->found.spare = find_twin(enumerate, entry, TB_NODE_LP) != NULL;
+	if (entry->found.spare || !is_kernels(device)) {
+		tell(enumerate, entry);
+		return;
+	}
+	entry->held_back = true;
+	entry->until_us = tb_loop_now_us(enumerate->loop) + LP_US;
+	tb_source_set_timer(enumerate->patience, entry->until_us);
 }
 
 static void
@@ -195,7 +361,7 @@ add_device(struct tb_enumerate *enumerate, struct udev_device *device)
 	unsigned kind = kind_of(device);
 	struct entry *entry;
 
-	if (!kind)
+	if (!kind || (kind == TB_NODE_USB && is_usb_device(device) && has_interfaces(device)))
 		return;
 	entry = find_entry(enumerate, udev_device_get_syspath(device));
 	if (entry) {
@@ -212,8 +378,17 @@ add_device(struct tb_enumerate *enumerate, struct udev_device *device)
 	}
 	entry->seen = true;
 	recognise(&entry->found, enumerate->models, device);
+	/* hubs, keyboards, phones */
+	if (kind == TB_NODE_USB && !entry->found.driver) {
+		found_done(&entry->found);
+		free(entry);
+		return;
+	}
 	tb_list_append(&enumerate->entries, &entry->list);
-	enumerate->fn(&entry->found, false, enumerate->userdata);
+	if (kind == TB_NODE_USB)
+		tell_usb(enumerate, entry, device);
+	else
+		tell_in_order(enumerate, entry);
 }
 
 /* The nodes of one class. Only what hangs on a USB port costs more than its link's text. */
@@ -330,6 +505,10 @@ tb_enumerate_new(struct tb_loop *loop, const struct tb_models *models, tb_found_
 		free(enumerate);
 		return -ENOMEM;
 	}
+	if (tb_loop_add_timer(loop, 20000, on_patience_over, enumerate, &enumerate->patience) < 0) {
+		tb_enumerate_free(enumerate);
+		return -ENOMEM;
+	}
 	*ret = enumerate;
 	return 0;
 }
@@ -352,6 +531,7 @@ tb_enumerate_free(struct tb_enumerate *enumerate)
 	if (!enumerate)
 		return;
 	tb_source_remove(&enumerate->watch);
+	tb_source_remove(&enumerate->patience);
 	if (enumerate->monitor)
 		udev_monitor_unref(enumerate->monitor);
 	tb_list_for_each_safe(entry, next, &enumerate->entries, list) {

@@ -24,6 +24,9 @@ struct tb_found {
 	const struct tb_model *model; /* the data file that knows it, or NULL */
 	/* Why it is not opened without a section that names it, a sentence; NULL when it is. */
 	const char *reason;
+	/* The kernel made a node of its own for the same interface, which goes first: this one is
+	 * for a section that asks for it by "usb:". May change as that node comes and goes. */
+	bool spare;
 };
 
 /* A node came (gone false) or went; from within start and from the loop. */

@@ -74,10 +74,8 @@ tb_found_matches(const struct tb_found *found, const char *address)
 	if (!rest)
 		return false;
 	rest++;
-	if (len == strlen(word) && !memcmp(address, word, len))
-		return is_node(found, rest);
 	if (strncmp(address, "usb:", 4))
-		return false;
+		return len == strlen(word) && !memcmp(address, word, len) && is_node(found, rest);
 	if (*rest == '@')
 		return !strcmp(rest + 1, found->port);
 	/* VID:PID, then perhaps the serial number, in which colons may stand */

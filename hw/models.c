@@ -120,6 +120,25 @@ check_usb(struct reading *reading, const char *value)
 	}
 }
 
+/* "lp usb": the device may be used through either. */
+static void
+device_nodes(struct reading *reading, const char *value)
+{
+	reading->model.nodes = 0;
+	for (const char *p = value; *p;) {
+		size_t len = strcspn(p, " ");
+		unsigned kind = tb_node_kind_from_word(p, len);
+
+		if (!kind) {
+			problem(reading, "node is tty, hidraw, evdev, lp or usb, not ", p);
+			return;
+		}
+		reading->model.nodes |= kind;
+		p += len;
+		p += strspn(p, " ");
+	}
+}
+
 static void
 device_key(struct reading *reading, const char *key, const char *value)
 {
@@ -135,9 +154,7 @@ device_key(struct reading *reading, const char *key, const char *value)
 	} else if (!strcmp(key, "reason")) {
 		set_text(reading, &model->reason, value);
 	} else if (!strcmp(key, "node")) {
-		model->node = tb_node_kind_from_word(value, strlen(value));
-		if (!model->node)
-			problem(reading, "node is tty, hidraw, evdev, lp or usb, not ", value);
+		device_nodes(reading, value);
 	} else if (!strcmp(key, "driver")) {
 		model->driver = tb_driver_find(value);
 		if (!model->driver)
@@ -240,8 +257,8 @@ tb_models_add(struct tb_models *models, const char *file, const char *text, size
 		read_line(&reading, p);
 		p = end ? end + 1 : NULL;
 	}
-	if (!reading.wrong && (!reading.model.usb || !reading.model.node || !reading.model.driver ||
-				      !reading.model.name))
+	if (!reading.wrong && (!reading.model.usb || !reading.model.nodes ||
+				      !reading.model.driver || !reading.model.name))
 		problem(&reading, "[device] needs name, usb, node and driver", "");
 	items = reading.wrong ? NULL
 	                      : realloc(models->items, (models->n + 1) * sizeof(*models->items));
@@ -312,8 +329,8 @@ tb_models_find(const struct tb_models *models, enum tb_node_kind node, const cha
 	for (size_t i = models->n; i-- > 0;) {
 		const struct tb_model *model = &models->items[i];
 
-		if (model->node != node || (model->product && !tb_pattern_matches(model->product,
-								      product ? product : "")))
+		if (!(model->nodes & node) || (model->product && !tb_pattern_matches(model->product,
+									 product ? product : "")))
 			continue;
 		for (const char *p = model->usb; *p;) {
 			char one[10] = {0};

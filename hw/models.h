@@ -35,7 +35,7 @@ struct tb_model {
 	char *file; /* where it stands, for messages */
 	char *name, *usb, *product, *reason;
 	const struct tb_driver *driver;
-	enum tb_node_kind node;
+	unsigned nodes; /* bits of enum tb_node_kind */
 	bool claim;
 	struct tb_setting *settings;
 	size_t n_settings;

@@ -144,6 +144,8 @@ tb_printer_trouble(const struct tb_device *device)
 		if (health->offline || health->unrecoverable || health->error)
 			return "offline";
 	}
+	if (device->port_paper_out && !(health->known && device->answered))
+		return "paper_out";
 	return device->stalled ? "offline" : NULL;
 }
 
@@ -155,7 +157,7 @@ state_of(const struct tb_device *device, const char **ret_reason)
 	*ret_reason = NULL;
 	if (health->cover_open)
 		return TB_PRINTER_COVER_OPEN;
-	if (health->paper_out)
+	if (health->paper_out || (device->port_paper_out && !(health->known && device->answered)))
 		return TB_PRINTER_PAPER_OUT;
 	if (health->cutter || health->unrecoverable || health->error) {
 		*ret_reason = health->cutter          ? "cutter"

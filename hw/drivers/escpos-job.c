@@ -109,6 +109,7 @@ tb_job_flush_control(struct tb_device *device)
 			return false;
 		}
 		tb_buf_consume(&device->control, (size_t)n);
+		device->ours_behind += (size_t)n;
 		device->completing -= TB_MIN(device->completing, (size_t)n);
 		note_progress(device);
 	}
@@ -128,6 +129,7 @@ write_slice(struct tb_device *device)
 			return false;
 		}
 		device->taken += (size_t)n;
+		device->ours_behind = 0;
 		note_progress(device);
 	}
 	return true;
@@ -434,7 +436,7 @@ tb_job_print(struct tb_device *device, const struct tb_print_job *job)
 		device->len = job->raw_len;
 	}
 	device->job = job;
-	device->taken = device->slice_end = 0;
+	device->taken = device->slice_end = device->ours_behind = 0;
 	device->phase = TB_PHASE_STARTING;
 	tb_source_set_timer_in(device->step_timer, 0);
 	return 0;
@@ -462,12 +464,24 @@ tb_job_cancel(struct tb_device *device)
 	return 0;
 }
 
+/* What the wire took and certainly never passed on is as if it had not been taken. */
+static void
+take_back_unsent(struct tb_device *device)
+{
+	ssize_t unsent = tb_stream_unsent(device->stream);
+
+	/* of these, what is ours was the last to go in */
+	if (unsent > (ssize_t)device->ours_behind)
+		device->taken -= TB_MIN((size_t)unsent - device->ours_behind, device->taken);
+}
+
 /* How much of the open command the printer never got: what the wire took and kept is not there
  * either. */
 static void
 note_interrupted(struct tb_device *device)
 {
-	ssize_t pending = tb_stream_pending(device->stream);
+	bool exact = tb_stream_unsent(device->stream) >= 0;
+	ssize_t pending = exact ? 0 : tb_stream_pending(device->stream);
 	size_t arrived = device->taken, missing;
 
 	if (pending > 0)
@@ -488,6 +502,7 @@ tb_job_lost(struct tb_device *device)
 	device->asking = 0;
 	if (!device->job)
 		return;
+	take_back_unsent(device);
 	if (device->taken == 0) {
 		if (device->cancelled)
 			finish(device, TB_JOB_CANCELLED, NULL);
@@ -502,8 +517,10 @@ tb_job_lost(struct tb_device *device)
 void
 tb_job_done(struct tb_device *device)
 {
-	if (device->job && device->taken > 0 && !device->lost && device->stream)
+	if (device->job && device->taken > 0 && !device->lost && device->stream) {
+		take_back_unsent(device);
 		note_interrupted(device);
+	}
 	tb_encoded_done(&device->encoded);
 	tb_buf_done(&device->control);
 	tb_source_remove(&device->step_timer);

@@ -42,8 +42,9 @@ struct tb_device {
 	struct tb_printer_health health;
 	bool told; /* the printer's state has been told at least once */
 	enum tb_printer_state told_state;
-	unsigned asking; /* n of the DLE EOT that is waited for; 0: none */
-	bool answered;   /* the last round of questions was */
+	unsigned asking;     /* n of the DLE EOT that is waited for; 0: none */
+	bool answered;       /* the last round of questions was */
+	bool port_paper_out; /* says the port, of a printer that answers nothing now */
 	struct tb_source *answer_timer;
 
 	/* what is ours to say: questions, proof, the end of an interrupted command */
@@ -56,7 +57,8 @@ struct tb_device {
 	struct tb_encoded encoded; /* of a document */
 	const uint8_t *bytes;
 	size_t len, taken, slice_end;
-	const char *held; /* the reason told last, NULL when it is not held */
+	size_t ours_behind; /* bytes of ours that the wire took behind the last one of the job */
+	const char *held;   /* the reason told last, NULL when it is not held */
 	bool stalled, cancelled;
 	struct tb_source *step_timer, *poll_timer, *stall_timer;
 	uint64_t progress_us;

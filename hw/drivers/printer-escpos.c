@@ -72,9 +72,24 @@ lost(int error, const char *why, void *userdata)
 	struct tb_device *device = userdata;
 	struct tb_event event = {.kind = TB_EVENT_STATE, .state = TB_DEVICE_LOST, .reason = why};
 
+	/* what an open could not know at once */
+	if (!device->open && error == -EPROTONOSUPPORT)
+		event.state = TB_DEVICE_REFUSED;
+	else if (!device->open && error == -EBUSY)
+		event.state = TB_DEVICE_BUSY;
 	device->lost = true;
 	tb_job_lost(device);
 	device->host->emit(device->host, &event);
+}
+
+static void
+port(bool paper_out, void *userdata)
+{
+	struct tb_device *device = userdata;
+
+	device->port_paper_out = paper_out;
+	tb_printer_tell_state(device);
+	tb_job_health_changed(device);
 }
 
 static void
@@ -92,12 +107,18 @@ static int
 open_stream(struct tb_device *device, const struct tb_device_config *config, char **ret_why)
 {
 	static const struct tb_stream_handler handler = {
-		.opened = opened, .readable = readable, .writable = writable, .lost = lost};
+		.opened = opened,
+		.readable = readable,
+		.writable = writable,
+		.lost = lost,
+		.port = port,
+	};
 	struct tb_stream_settings line = {
 		.speed = (uint32_t)tb_device_setting_number(config, settings, "speed"),
 		.mode = tb_device_setting(config, settings, "mode", 0),
 		/* The words of the key stand in the order of the enum. */
 		.flow = (enum tb_flow)tb_device_setting_number(config, settings, "flow"),
+		.language = config->unasked ? "ESC/POS" : NULL,
 	};
 
 	return tb_stream_open(device->host->loop, config->address, &line, &handler, device,

@@ -10,9 +10,11 @@ static const struct {
 	const char *prefix;
 	tb_stream_open_fn open;
 } wires[] = {
+	{"lp:", tb_lp_open},
 	{"pty:", tb_tty_open},
 	{"tcp:", tb_tcp_open},
 	{"tty:", tb_tty_open},
+	{"usb:", tb_usb_open},
 };
 
 int
@@ -27,7 +29,7 @@ tb_stream_open(struct tb_loop *loop, const char *address, const struct tb_stream
 			return wires[i].open(
 				loop, address + len, settings, handler, userdata, ret, ret_why);
 	}
-	if (asprintf(ret_why, "%s is no address of a serial line or of a network printer",
+	if (asprintf(ret_why, "%s is no address of a serial line, of a USB or of a network printer",
 		    address) < 0)
 		*ret_why = NULL;
 	return -EINVAL;

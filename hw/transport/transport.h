@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The contract of a wire: a stream of bytes that is opened, read, written in parts, and may hang up
- * at any time. One file a kind of wire fills it in (tcp.c, tty.c); drivers use the functions at the
+ * at any time. One file a kind of wire fills it in (lp.c, tcp.c, tty.c, usb.c); drivers use the functions at the
  * end and do not know which one it is. Nothing here blocks, opens again by itself or understands a
  * byte.
  */
@@ -24,6 +24,9 @@ struct tb_stream_settings {
 	uint32_t speed;   /* baud; 0: 9600 */
 	const char *mode; /* "8N1", "7E1"; NULL: 8N1 */
 	enum tb_flow flow;
+	/* Opened unasked: only a printer whose Device ID has this language ("ESC/POS"), else `lost`
+	 * with -EPROTONOSUPPORT, or the open's own error. Wires that cannot ask ignore it. */
+	const char *language;
 };
 
 /*
@@ -43,6 +46,9 @@ struct tb_stream_handler {
 	 * negative errno, why a sentence that names the culprit; borrowed until the call returns.
 	 */
 	void (*lost)(int error, const char *why, void *userdata);
+	/* The port itself says that the paper is out, while nothing moves, or that it is no longer
+	 * so. May be NULL, and most wires never say it. */
+	void (*port)(bool paper_out, void *userdata);
 };
 
 struct tb_stream_ops {
@@ -60,6 +66,9 @@ struct tb_stream_ops {
 	/* Bytes taken that this machine still holds (the kernel's queue), or -ENOTSUP. They may be
 	 * printed yet or may be lost. */
 	ssize_t (*pending)(struct tb_stream *stream);
+	/* Bytes taken that the device has certainly not got, also once it is lost; NULL or -ENOTSUP
+	 * where that cannot be known. */
+	ssize_t (*unsent)(struct tb_stream *stream);
 	/*
 	 * Gives the device back and frees, at once. A serial line drops what is pending; a
 	 * network's kernel may still deliver it.
@@ -83,15 +92,21 @@ typedef int (*tb_stream_open_fn)(struct tb_loop *loop, const char *address,
 	void *userdata, struct tb_stream **ret, char **ret_why);
 
 /* Each in the file of its name. */
+int tb_lp_open(struct tb_loop *loop, const char *address, const struct tb_stream_settings *settings,
+	const struct tb_stream_handler *handler, void *userdata, struct tb_stream **ret,
+	char **ret_why);
 int tb_tcp_open(struct tb_loop *loop, const char *address,
 	const struct tb_stream_settings *settings, const struct tb_stream_handler *handler,
 	void *userdata, struct tb_stream **ret, char **ret_why);
 int tb_tty_open(struct tb_loop *loop, const char *address,
 	const struct tb_stream_settings *settings, const struct tb_stream_handler *handler,
 	void *userdata, struct tb_stream **ret, char **ret_why);
+int tb_usb_open(struct tb_loop *loop, const char *address,
+	const struct tb_stream_settings *settings, const struct tb_stream_handler *handler,
+	void *userdata, struct tb_stream **ret, char **ret_why);
 
 /*
- * Opens an address with its prefix ("tcp:HOST:PORT", "tty:PATH", "pty:PATH"), by the table in
+ * Opens an address with its prefix ("tcp:HOST:PORT", "tty:PATH", "usb:@PORT"), by the table in
  * transport.c; -EINVAL with ret_why for a prefix that no stream has.
  */
 int tb_stream_open(struct tb_loop *loop, const char *address,
@@ -120,6 +135,12 @@ static inline ssize_t
 tb_stream_pending(struct tb_stream *stream)
 {
 	return stream->ops->pending ? stream->ops->pending(stream) : -ENOTSUP;
+}
+
+static inline ssize_t
+tb_stream_unsent(struct tb_stream *stream)
+{
+	return stream->ops->unsent ? stream->ops->unsent(stream) : -ENOTSUP;
 }
 
 /* Closes and forgets; a pointer to NULL is nothing. */

@@ -142,9 +142,8 @@ fail_access(const char *path, char **ret_why)
 	return -EACCES;
 }
 
-/* The error of an open and its sentence. */
-static int
-fail_open(const char *path, int error, char **ret_why)
+int
+tb_line_fail_open(const char *path, int error, char **ret_why)
 {
 	switch (error) {
 	case EACCES:
@@ -305,10 +304,10 @@ open_port(const char *path, const char *name, const struct tb_stream_settings *s
 
 	snprintf(node, sizeof(node), "/dev/%s", name);
 	if (sp_get_port_by_name(node, &line->port) != SP_OK)
-		return fail_open(path, ENODEV, ret_why);
+		return tb_line_fail_open(path, ENODEV, ret_why);
 	errno = 0;
 	if (sp_open(line->port, SP_MODE_READ_WRITE) != SP_OK)
-		return fail_open(path, errno, ret_why);
+		return tb_line_fail_open(path, errno, ret_why);
 	sp_get_port_handle(line->port, &line->fd);
 	/* root is let in all the same, and would take half of the other program's bytes */
 	if ((ioctl(line->fd, TIOCGEXCL, &taken) == 0 && taken) ||
@@ -328,7 +327,7 @@ open_port(const char *path, const char *name, const struct tb_stream_settings *s
 		return -EINVAL;
 	}
 	r = make_readable(line->fd);
-	return r < 0 ? fail_open(path, -r, ret_why) : 0;
+	return r < 0 ? tb_line_fail_open(path, -r, ret_why) : 0;
 }
 
 static int
@@ -339,7 +338,7 @@ open_pseudo(const char *path, const struct tb_stream_settings *settings, struct 
 
 	line->fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	if (line->fd < 0)
-		return fail_open(path, errno, ret_why);
+		return tb_line_fail_open(path, errno, ret_why);
 	if (tcgetattr(line->fd, &tio) < 0) {
 		if (asprintf(ret_why, "%s is no serial line", path) < 0)
 			*ret_why = NULL;
@@ -354,7 +353,7 @@ open_pseudo(const char *path, const struct tb_stream_settings *settings, struct 
 	if (settings->flow == TB_FLOW_XON)
 		tio.c_iflag |= IXON | IXOFF;
 	if (tcsetattr(line->fd, TCSANOW, &tio) < 0)
-		return fail_open(path, errno, ret_why);
+		return tb_line_fail_open(path, errno, ret_why);
 	return 0;
 }
 

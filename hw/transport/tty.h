@@ -17,5 +17,7 @@ struct tb_line {
 /* As tb_stream_open_fn promises it for ret_why and the error. */
 int tb_line_open(const char *path, const struct tb_stream_settings *settings, struct tb_line *ret,
 	char **ret_why);
+/* The error of an open (an errno) as a negative one, and its sentence, of any device node. */
+int tb_line_fail_open(const char *path, int error, char **ret_why);
 /* Drops what has not gone out, gives the port back. Does not wait. */
 void tb_line_close(struct tb_line *line);
