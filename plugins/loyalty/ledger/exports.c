@@ -233,11 +233,10 @@ issue_due(struct tb_operation *op)
 
 static int
 write_page(struct tb_operation *op, const struct list *list, const struct tb_period *period,
-	struct tb_buf *csv, char cursor[24])
+	int64_t after, struct tb_buf *csv, char cursor[24])
 {
 	_cleanup_rows_ struct tb_rows *rows = NULL;
-	int64_t limit = tb_param_int(op, "limit", 1000), after = tb_param_cursor(op, 0), n = 0,
-		id = 0;
+	int64_t limit = tb_param_int(op, "limit", 1000), n = 0, id = 0;
 	int r;
 
 	limit = TB_MAX(INT64_C(1), TB_MIN(limit, INT64_C(1000)));
@@ -263,6 +262,7 @@ tb_report_export(struct tb_operation *op)
 	const struct list *list = NULL;
 	struct tb_period period;
 	char cursor[24] = "";
+	int64_t after;
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
@@ -271,10 +271,12 @@ tb_report_export(struct tb_operation *op)
 	if (!list)
 		return tb_refuse_at(op, "/what", "unknown");
 	r = tb_period_read(op, &period);
+	if (r == 0)
+		r = tb_param_cursor(op, 0, &after);
 	if (r == 0 && list->due_first)
 		r = issue_due(op);
 	if (r == 0)
-		r = write_page(op, list, &period, &csv, cursor);
+		r = write_page(op, list, &period, after, &csv, cursor);
 	if (r != 0)
 		return r;
 	tb_jsonw_object(&w, NULL);

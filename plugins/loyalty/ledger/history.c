@@ -28,7 +28,7 @@ write_entry(struct tb_operation *op, struct tb_jsonw *w, struct tb_rows *rows)
 }
 
 static int
-write_history(struct tb_operation *op, struct tb_jsonw *w, int64_t customer)
+write_history(struct tb_operation *op, struct tb_jsonw *w, int64_t customer, int64_t before)
 {
 	_cleanup_rows_ struct tb_rows *rows = NULL;
 	int64_t limit = tb_param_int(op, "limit", TB_PAGE_MAX), n = 0, last = 0;
@@ -40,7 +40,7 @@ write_history(struct tb_operation *op, struct tb_jsonw *w, int64_t customer)
 	r = tb_store_get(op->store, &rows,
 		"SELECT " ENTRY_COLUMNS " FROM entries WHERE customer = ?1 AND seq < ?2"
 		" ORDER BY seq DESC LIMIT ?3",
-		V_INT(customer), V_INT(tb_param_cursor(op, INT64_MAX)), V_INT(limit + 1));
+		V_INT(customer), V_INT(before), V_INT(limit + 1));
 	for (; r > 0 && n < limit; n++, r = tb_rows_next(rows)) {
 		last = tb_rows_int(rows, 0);
 		write_entry(op, w, rows);
@@ -70,12 +70,15 @@ tb_customer_history(struct tb_operation *op)
 {
 	_cleanup_customer_ struct tb_customer c = {};
 	struct tb_jsonw w = TB_JSONW(op->out);
-	int r = load(op, &c);
+	int64_t before;
+	int r = tb_param_cursor(op, INT64_MAX, &before);
 
+	if (r == 0)
+		r = load(op, &c);
 	if (r != 0)
 		return r;
 	tb_jsonw_object(&w, NULL);
-	r = write_history(op, &w, c.id);
+	r = write_history(op, &w, c.id, before);
 	tb_jsonw_end_object(&w);
 	return r;
 }

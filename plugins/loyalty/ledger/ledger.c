@@ -90,20 +90,6 @@ tb_param_limit(const struct tb_operation *op)
 	return TB_MAX(INT64_C(1), TB_MIN(limit, (int64_t)TB_PAGE_MAX));
 }
 
-int64_t
-tb_param_cursor(const struct tb_operation *op, int64_t fallback)
-{
-	const char *text = tb_param_text(op, "cursor");
-	char *end;
-	long long v;
-
-	if (!text || !*text)
-		return fallback;
-	errno = 0;
-	v = strtoll(text, &end, 10);
-	return *end || errno ? fallback : v;
-}
-
 int
 tb_refuse(struct tb_operation *op, enum tb_error error)
 {
@@ -126,6 +112,26 @@ tb_refuse_at(struct tb_operation *op, const char *pointer, const char *code)
 	tb_jsonw_end_array(&w);
 	tb_jsonw_end_object(&w);
 	return TB_ERROR_INVALID_PARAMS;
+}
+
+int
+tb_refuse_cursor(struct tb_operation *op)
+{
+	return tb_refuse_at(op, "/cursor", "bad_value");
+}
+
+int
+tb_param_cursor(struct tb_operation *op, int64_t absent, int64_t *ret)
+{
+	const char *text = tb_param_text(op, "cursor");
+	char *end;
+
+	*ret = absent;
+	if (!text)
+		return 0;
+	errno = 0;
+	*ret = strtoll(text, &end, 10);
+	return end == text || *end || errno ? tb_refuse_cursor(op) : 0;
 }
 
 int

@@ -36,6 +36,8 @@ struct tb_ledger {
 	int64_t prune_due;    /* when old keys are looked for again */
 	bool has_articles;    /* articles were imported: lines are worth looking up */
 	bool forget;          /* something was erased that must leave the files at the turn's end */
+	int last_failure;     /* what was logged last, and until when it is not again */
+	uint64_t quiet_until_us;
 	struct tb_source *retry; /* fires when a locked store is tried again */
 	struct tb_list waiting;  /* calls of this turn, in order */
 	size_t n_waiting;
@@ -64,9 +66,10 @@ const char *tb_param_text(const struct tb_operation *op, const char *name);
 int64_t tb_param_int(const struct tb_operation *op, const char *name, int64_t fallback);
 bool tb_param_bool(const struct tb_operation *op, const char *name);
 json_t *tb_param(const struct tb_operation *op, const char *name);
-/* `limit` between 1 and TB_PAGE_MAX, `cursor` as a number (fallback when absent or senseless). */
+/* `limit` between 1 and TB_PAGE_MAX; `cursor` as a number, refused when it is none. */
 int64_t tb_param_limit(const struct tb_operation *op);
-int64_t tb_param_cursor(const struct tb_operation *op, int64_t fallback);
+int tb_param_cursor(struct tb_operation *op, int64_t absent, int64_t *ret);
+int tb_refuse_cursor(struct tb_operation *op);
 
 /* Refusals; the data written so far is dropped. All return a positive error. */
 int tb_refuse(struct tb_operation *op, enum tb_error error);

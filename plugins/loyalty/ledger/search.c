@@ -103,16 +103,20 @@ set_range(struct searching *s, const char *word, size_t len)
 }
 
 /* "value customer"; a value has no blank in it but its last one. */
-static void
+static int
 read_cursor(struct searching *s)
 {
 	const char *cursor = tb_param_text(s->op, "cursor");
 	const char *blank = cursor ? strrchr(cursor, ' ') : NULL;
+	char *end;
 
+	if (!cursor)
+		return 0;
 	if (!blank || (size_t)(blank - cursor) >= sizeof(s->last_value))
-		return;
+		return tb_refuse_cursor(s->op);
 	snprintf(s->last_value, sizeof(s->last_value), "%.*s", (int)(blank - cursor), cursor);
-	s->last_customer = strtoll(blank + 1, NULL, 10);
+	s->last_customer = strtoll(blank + 1, &end, 10);
+	return end == blank + 1 || *end ? tb_refuse_cursor(s->op) : 0;
 }
 
 /* ---- walking ------------------------------------------------------------------------------ */
@@ -208,8 +212,10 @@ tb_customer_search(struct tb_operation *op)
 	struct leader lead = {.s = &s};
 	char cursor[330];
 	bool more = false;
-	int r = 0;
+	int r = read_cursor(&s);
 
+	if (r != 0)
+		return r;
 	s.typed = tb_words_typed(tb_param_text(op, "text"));
 	if (!s.typed)
 		return -ENOMEM;
@@ -219,7 +225,6 @@ tb_customer_search(struct tb_operation *op)
 	r = lead.r;
 	if (r >= 0 && lead.len) {
 		set_range(&s, lead.word, lead.len);
-		read_cursor(&s);
 		r = walk(&s, &more);
 	}
 	tb_jsonw_end_array(&s.w);

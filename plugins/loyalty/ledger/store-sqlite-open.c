@@ -236,12 +236,13 @@ execute(sqlite3 *db, const char *path, const char *sql, char **ret_why)
 			      : ".");
 }
 
-static int
-migrate(sqlite3 *db, const char *path, int64_t version, char **ret_why)
+int
+tb_sqlite_migrate(sqlite3 *db, const char *path, int64_t version, const char *const *steps,
+	size_t n, char **ret_why)
 {
 	int r;
 
-	if (version == (int64_t)tb_schema_version)
+	if (version == (int64_t)n)
 		return 0;
 	if (version > 0) {
 		_cleanup_free_ char *to = NULL;
@@ -255,16 +256,18 @@ migrate(sqlite3 *db, const char *path, int64_t version, char **ret_why)
 			return r;
 	}
 	r = execute(db, path, "BEGIN IMMEDIATE", ret_why);
-	for (size_t i = (size_t)version; r >= 0 && i < tb_schema_version; i++)
-		r = execute(db, path, tb_schema_steps[i], ret_why);
+	for (size_t i = (size_t)version; r >= 0 && i < n; i++)
+		r = execute(db, path, steps[i], ret_why);
 	if (r >= 0) {
 		char sql[96];
 
 		snprintf(sql, sizeof(sql),
 			"PRAGMA application_id=%d; PRAGMA user_version=%zu; COMMIT",
-			TB_SCHEMA_APPLICATION_ID, tb_schema_version);
+			TB_SCHEMA_APPLICATION_ID, n);
 		r = execute(db, path, sql, ret_why);
 	}
+	if (r < 0 && !sqlite3_get_autocommit(db))
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
 	return r;
 }
 
@@ -288,7 +291,9 @@ open_db(sqlite3 *db, const char *path, char **ret_why)
 		"PRAGMA cache_size=" TB_SQLITE_CACHE
 		"; PRAGMA wal_autocheckpoint=2000; PRAGMA journal_size_limit=16777216",
 		ret_why);
-	return r < 0 ? r : migrate(db, path, version, ret_why);
+	return r < 0 ? r
+	             : tb_sqlite_migrate(
+			       db, path, version, tb_schema_steps, tb_schema_version, ret_why);
 }
 
 int

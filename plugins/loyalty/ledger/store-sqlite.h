@@ -12,3 +12,8 @@ int tb_sqlite_errno(int code);
 
 /* Takes the connection. */
 int tb_sqlite_store_new(sqlite3 *db, struct tb_store **ret);
+
+/* Brings the tables from `version` to the n-th step in one transaction, a copy of the file of
+ * before kept beside it (path.vN.backup). On failure they are as they were. */
+int tb_sqlite_migrate(sqlite3 *db, const char *path, int64_t version, const char *const *steps,
+	size_t n, char **ret_why);

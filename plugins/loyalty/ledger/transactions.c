@@ -17,17 +17,21 @@ struct listing {
 	int64_t limit;
 };
 
-static void
+static int
 read_cursor(struct listing *l)
 {
 	const char *text = tb_param_text(l->op, "cursor");
 	long long at, id;
+	int end = 0;
 
 	l->before_at = l->before_id = INT64_MAX;
-	if (text && sscanf(text, "%lld.%lld", &at, &id) == 2) {
-		l->before_at = at;
-		l->before_id = id;
-	}
+	if (!text)
+		return 0;
+	if (sscanf(text, "%lld.%lld%n", &at, &id, &end) != 2 || text[end])
+		return tb_refuse_cursor(l->op);
+	l->before_at = at;
+	l->before_id = id;
+	return 0;
 }
 
 /* ---- one item ----------------------------------------------------------------------------- */
@@ -194,9 +198,10 @@ tb_passage_list(struct tb_operation *op)
 	char cursor[64] = "";
 	int r = tb_period_read(op, &l.period);
 
+	if (r == 0)
+		r = read_cursor(&l);
 	if (r != 0)
 		return r;
-	read_cursor(&l);
 	tb_jsonw_object(&l.w, NULL);
 	tb_jsonw_array(&l.w, "passages");
 	r = write_items(&l, cursor);

@@ -16,6 +16,7 @@
 
 #define RETRY_US (20 * 1000) /* how soon a locked store is tried again */
 #define PRUNE_EVERY_US (TB_USEC_PER_DAY / 24)
+#define LOG_EVERY_US (60 * TB_USEC_PER_SEC)
 #define SPARE_MAX (64 << 10) /* a bigger answer's memory is not kept */
 
 struct waiting {
@@ -104,12 +105,19 @@ error_of(struct tb_operation *op, int r)
 	return (enum tb_error)r;
 }
 
+/* A disk that is full fails every call: it is said once a minute. */
 static void
 log_failure(struct tb_ledger *l, const char *what, int r)
 {
-	if (r < 0 && r != -EOVERFLOW && r != -EMSGSIZE)
-		tb_log_error(
-			"ledger: %s: %s (%s)", what, strerror(-r), l->store->ops->why(l->store));
+	uint64_t now = tb_loop_now_us(l->host->loop);
+
+	if (r >= 0 || r == -EOVERFLOW || r == -EMSGSIZE)
+		return;
+	if (r == l->last_failure && now < l->quiet_until_us)
+		return;
+	l->last_failure = r;
+	l->quiet_until_us = now + LOG_EVERY_US;
+	tb_log_error("ledger: %s: %s (%s)", what, strerror(-r), l->store->ops->why(l->store));
 }
 
 /* ---- calls that only read ----------------------------------------------------------------- */
@@ -444,6 +452,23 @@ tb_turn_call(struct tb_ledger *l, const struct tb_call *call)
 		tb_turn_end(l);
 }
 
+/* Ids go on where they were, also when the clock was set back meanwhile. */
+static int
+last_id(struct tb_ledger *l)
+{
+	_cleanup_rows_ struct tb_rows *rows = NULL;
+	int r = tb_store_get(l->store, &rows,
+		"SELECT MAX(id) FROM (SELECT MAX(id) AS id FROM customers"
+		" UNION ALL SELECT MAX(id) FROM passages UNION ALL SELECT MAX(id) FROM reversals"
+		" UNION ALL SELECT MAX(id) FROM reservations UNION ALL SELECT MAX(id) FROM uses"
+		" UNION ALL SELECT MAX(id) FROM lots UNION ALL SELECT MAX(id) FROM coupons"
+		" UNION ALL SELECT MAX(id) FROM gift_cards UNION ALL SELECT MAX(id) FROM keys) AS "
+	        "ids");
+
+	l->last_id = r > 0 ? tb_rows_int(rows, 0) : 0;
+	return r < 0 ? r : 0;
+}
+
 int
 tb_turn_init(struct tb_ledger *l)
 {
@@ -454,7 +479,12 @@ tb_turn_init(struct tb_ledger *l)
 	if (r < 0)
 		return r;
 	l->has_articles = r > 0;
-	l->hold_due = INT64_MIN;
+	tb_rows_donep(&rows);
+	r = last_id(l);
+	if (r >= 0)
+		r = tb_reservations_next(l);
+	if (r < 0)
+		return r;
 	return tb_loop_add_timer(l->host->loop, 1000, on_retry, l, &l->retry);
 }
 

@@ -157,12 +157,14 @@ tb_ledger_verify(struct tb_operation *op)
 {
 	struct tb_jsonw w = TB_JSONW(op->out);
 	struct verifying v = {.op = op, .w = &w};
-	int64_t after = tb_param_cursor(op, 0), last;
+	int64_t after, last;
 	char cursor[24];
 	bool more;
-	int r = chunk_end(op, after, &last, &more);
+	int r = tb_param_cursor(op, 0, &after);
 
-	if (r < 0)
+	if (r == 0)
+		r = chunk_end(op, after, &last, &more);
+	if (r != 0)
 		return r;
 	tb_jsonw_object(&w, NULL);
 	tb_jsonw_array(&w, "differences");

@@ -21,8 +21,8 @@ setting(const struct tb_host *host, const char *key)
 	return strcmp(key, "store") == 0 ? s->store_setting : NULL;
 }
 
-static void
-start(struct stage *s)
+void
+stage_start(struct stage *s)
 {
 	char *why = NULL;
 	int r = tb_connector.start(&s->host, &s->state, &why);
@@ -55,7 +55,7 @@ stage_new(void)
 		.setting = setting,
 		.userdata = s,
 	};
-	start(s);
+	stage_start(s);
 	return s;
 }
 
@@ -115,7 +115,7 @@ stage_restart(struct stage *s)
 {
 	tb_connector.stop(s->state);
 	s->state = NULL;
-	start(s);
+	stage_start(s);
 }
 
 void

@@ -33,6 +33,8 @@ struct stage *stage_new(void);
 void stage_free(struct stage *s);
 /* Stops and starts the connector on the same directory. */
 void stage_restart(struct stage *s);
+/* Starts it after the test has stopped it. */
+void stage_start(struct stage *s);
 void stage_verify(struct stage *s);
 /* Another wall clock and nothing else. */
 void stage_advance(struct stage *s, int64_t seconds);

@@ -163,7 +163,7 @@ test_new_reservation_replaces_the_old(void **state)
 	/* A refused one leaves the one before as it was. */
 	assert_int_equal(refused(s, "reward.reserve",
 				 "{'key':'x','sale':'S1','customer':'%s','basket':{%s},'uses':[{'"
-	                         "reward':'no'}]}",
+				 "reward':'no'}]}",
 				 id, basket(1500)),
 		TB_ERROR_REWARD_UNKNOWN);
 	assert_int_equal(balance(s, id, "wallet_available"), 800);
@@ -584,7 +584,7 @@ test_amend_once(void **state)
 	json_t *r;
 
 	program(s, "'earning':{'per_passage':3,'per_amount':{'points':1,'amount':100},'combine':'"
-	           "sum'}");
+		   "sum'}");
 	r = ok(s, "passage.post", "{'sale':'S1'," AT ",'customer':'%s'}", id);
 	assert_int_equal(number(r, "earned.points"), 3);
 	assert_int_equal(length(r, "warnings"), 0);
@@ -643,7 +643,7 @@ test_passage_list(void **state)
 	do {
 		json_t *r = *cursor ? ok(s, "passage.list",
 					      "{'from':'2025-05-06','to':'2025-05-07','limit':2,'"
-		                              "cursor':'%s'}",
+					      "cursor':'%s'}",
 					      cursor)
 		                    : ok(s, "passage.list",
 					      "{'from':'2025-05-06','to':'2025-05-07','limit':2}");

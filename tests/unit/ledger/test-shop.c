@@ -98,7 +98,7 @@ use_coupon(struct stage *s, const char *sale_no, const char *code, const char *w
 	strcpy(reservation,
 		text(ok(s, "reward.reserve",
 			     "{'key':'%s','sale':'%s','basket':{%s},'uses':[{'coupon':'%s'}]%s%s%"
-	                     "s}",
+			     "s}",
 			     key(), sale_no, basket(1000), code, who ? ",'customer':'" : "",
 			     who ? who : "", who ? "'" : ""),
 			"reservation"));
@@ -146,7 +146,7 @@ test_coupon_of_another(void **state)
 			     "code"));
 	assert_int_equal(refused(s, "reward.reserve",
 				 "{'key':'x','sale':'S','customer':'%s','basket':{%s},'uses':[{'"
-	                         "coupon':'%s'}]}",
+				 "coupon':'%s'}]}",
 				 other, basket(1000), code),
 		TB_ERROR_REWARD_NOT_APPLICABLE);
 	use_coupon(s, "S1", code, id);
@@ -234,7 +234,7 @@ test_gift_cards(void **state)
 	char drawn[40];
 	json_t *r = ok(s, "gift_card.create",
 		"{'key':'1','amount':2500,'expires_at':'2025-06-01','buyer':'Anne','message':'"
-	        "Bravo'}");
+		"Bravo'}");
 
 	strcpy(drawn, text(r, "number"));
 	assert_memory_equal(drawn, "TBG-", 4);
@@ -283,7 +283,7 @@ test_two_gift_cards_on_one_ticket(void **state)
 	ok(s, "gift_card.create", "{'key':'2','amount':600,'number':'B'}");
 	r = ok(s, "reward.reserve",
 		"{'key':'3','sale':'S1','basket':{%s},'uses':[{'gift_card':'A'},{'gift_card':'B'}]"
-	        "}",
+		"}",
 		basket(1000));
 	assert_int_equal(number(r, "to_pay"), 0);
 	assert_null(member(r, "balances"));
@@ -295,7 +295,7 @@ test_two_gift_cards_on_one_ticket(void **state)
 	assert_int_equal(number(ok(s, "gift_card.show", "{'number':'A'}"), "available"), 600);
 	r = ok(s, "passage.post",
 		"{'sale':'S1','occurred_at':'2025-05-06T12:00:00+02:00','customer':'%s',%s,'"
-	        "tenders':[],"
+		"tenders':[],"
 		"'reservation':'%s'}",
 		id, basket(1000), reservation);
 	assert_string_equal(text(r, "warnings.0"), "reservation_expired");
@@ -349,7 +349,7 @@ test_an_article_for_points(void **state)
 	assert_string_equal(text(r, "rewards.1.id"), "article:A");
 	r = ok(s, "reward.reserve",
 		"{'key':'r','sale':'S','customer':'%s','basket':{%s},'uses':[{'reward':'article:A'}"
-	        "]}",
+		"]}",
 		id, lines);
 	assert_int_equal(number(r, "total_after"), 0);
 	assert_int_equal(number(r, "balances.points_available"), 10);
@@ -479,7 +479,7 @@ test_exports(void **state)
 
 	who = text(ok(s, "customer.create",
 			   "{'key':'c','record':{'first_name':'=HYPERLINK(1)','last_name':'O\\\"N, "
-	                   "il',"
+			   "il',"
 			   "'phones':['0612345678']}}"),
 		"customer.id");
 	sale(s, "S1", id, NULL, 1000);
