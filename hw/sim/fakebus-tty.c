@@ -77,9 +77,27 @@ tty_ioctl(struct node *node, UMockdevIoctlClient *client)
 	}
 }
 
+static void
+tty_scan(struct node *node, const char *code, size_t len, gboolean end)
+{
+	node_write(node, code, len);
+	if (end)
+		node_write(node, "\r", 1);
+}
+
 const struct node_kind node_tty = {
-	.prefix = "tty",
-	.subsystem = "tty",
+	.prefix = "ttyUSB",
+	.usual = {.vid = "0403", .pid = "6001", .product = "Serial scanner", .driver = "ftdi_sio"},
 	.describe = tty_describe,
 	.ioctl = tty_ioctl,
+	.scan = tty_scan,
+};
+
+/* A scanner that is a serial port by itself, with no adapter between. */
+const struct node_kind node_acm = {
+	.prefix = "ttyACM",
+	.usual = {.vid = "1eab", .pid = "8006", .product = "Serial scanner", .driver = "cdc_acm"},
+	.describe = tty_describe,
+	.ioctl = tty_ioctl,
+	.scan = tty_scan,
 };

@@ -13,13 +13,18 @@
  *
  * Commands on stdin, one a line:
  *
- * - plug NODE [KEY=VALUE…]: NODE is ttyUSB0 or ttyACM0 (any number). Keys, all optional: vid, pid
- * (four hex digits), serial, port (1-4.2), manufacturer, product, driver; by_id and by_path (names
- * of links in /dev/serial/by-id and by-path); mode (of the node, 0000). A blank is written \x20.
+ * - plug NODE [KEY=VALUE…]: NODE is ttyUSB0, ttyACM0, hidraw0 (a scanner in HID POS mode), usb/lp0
+ * (a printer) or input/event0 (a scanner that is a keyboard), any number. Keys, all optional: vid,
+ * pid (four hex digits), serial, port (1-4.2), manufacturer, product, driver; by_id and by_path
+ * (names of links in /dev/serial/by-id and by-path); mode (of the node, 0000); descriptor=HEX
+ * (hidraw); device_id=TEXT and status=NUMBER (lp). A blank is written \x20.
  * - unplug NODE: the node and its sysfs go, who has it open is hung up
- * - scan NODE TEXT: TEXT and a CR are sent; C escapes: \r \n \t \0 \\ \xHH \OOO
- * - text NODE TEXT: the same without the CR
- * - send NODE HEX: bytes as they are
+ * - scan NODE TEXT: the device reads TEXT and tells it in its way: with a CR on a tty, in reports
+ * of layout A on hidraw (]Q1 before it is its AIM identifier), as keys of an American keyboard and
+ * Enter on input. C escapes: \r \n \t \0 \\ \xHH \OOO
+ * - text NODE TEXT: the same without CR or Enter
+ * - send NODE HEX: bytes as they are; on hidraw one report, on lp an answer of the printer
+ * - keys NODE CODE:VALUE…: keys of input by their number, 1 down, 0 up
  * - hangup NODE: who has it open is hung up, the device stays plugged
  * - settings NODE: says speed, mode and flow control as the program has set them
  * - sleep MS: waits before the next command
@@ -28,8 +33,9 @@
  * - quit: ends
  *
  * What happened is said on stdout, one a line: `bus DIR`, `plugged NODE PORT`, `unplugged NODE`,
- * `opened NODE`, `closed NODE`, `sent NODE COUNT`, `received NODE HEX`, `hungup NODE`, `settings
- * NODE 9600 8N1 none`, `started PID`, `exited CODE`, `error WHAT`.
+ * `opened NODE`, `closed NODE`, `sent NODE COUNT`, `received NODE HEX`, `feature NODE HEX`,
+ * `grabbed NODE`, `released NODE`, `hungup NODE`, `settings NODE 9600 8N1 none`, `started PID`,
+ * `exited CODE`, `error WHAT`.
  */
 
 #include <errno.h>
@@ -47,9 +53,7 @@
 
 #include "hw/sim/fakebus.h"
 
-static const struct node_kind *const kinds[] = {&node_tty};
-
-static struct bus bus;
+struct bus bus;
 static char **command;
 static GPid command_pid;
 static GString *input;
@@ -104,319 +108,14 @@ unescape(char *text)
 	return (size_t)(out - text);
 }
 
-static gboolean
-on_ioctl(UMockdevIoctlBase *base, UMockdevIoctlClient *client, gpointer userdata)
-{
-	struct node *node = userdata;
-	int error = 0, result;
-
-	if (node->kind->ioctl(node, client))
-		return TRUE;
-	result = umockdev_ioctl_client_execute(client, &error, NULL);
-	umockdev_ioctl_client_complete(client, result, error);
-	return TRUE;
-}
-
 static void
-on_opened(UMockdevIoctlBase *base, UMockdevIoctlClient *client, gpointer userdata)
+cmd_send(struct node *node, const char *hex)
 {
-	say("opened %s", ((struct node *)userdata)->name);
-}
+	GByteArray *bytes = bytes_of_hex(hex);
 
-static void
-on_closed(UMockdevIoctlBase *base, UMockdevIoctlClient *client, gpointer userdata)
-{
-	say("closed %s", ((struct node *)userdata)->name);
-}
-
-static char *
-node_path(const struct node *node)
-{
-	char *root = umockdev_testbed_get_root_dir(bus.testbed);
-	char *path = g_build_filename(root, "dev", node->name, NULL);
-
-	g_free(root);
-	return path;
-}
-
-static gboolean
-on_master(gint fd, GIOCondition condition, gpointer userdata)
-{
-	struct node *node = userdata;
-	uint8_t bytes[4096];
-	ssize_t n = read(fd, bytes, sizeof(bytes));
-	GString *hex;
-
-	if (n <= 0) {
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return G_SOURCE_CONTINUE;
-		node->watch = 0;
-		return G_SOURCE_REMOVE;
-	}
-	hex = g_string_new(NULL);
-	for (ssize_t i = 0; i < n; i++)
-		g_string_append_printf(hex, "%02x", bytes[i]);
-	say("received %s %s", node->name, hex->str);
-	g_string_free(hex, TRUE);
-	return G_SOURCE_CONTINUE;
-}
-
-/* The pty behind the node, made anew at each plug: its far end can then be hung up for good. */
-static int
-node_open_pty(struct node *node)
-{
-	char *path = node_path(node), *dir = g_path_get_dirname(path);
-	struct termios tio;
-	int r = -1;
-
-	node->master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-	if (node->master < 0 || grantpt(node->master) < 0 || unlockpt(node->master) < 0)
-		goto out;
-	/* held open so that the master is quiet while nobody else has the node open */
-	node->slave = open(ptsname(node->master), O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (node->slave < 0 || tcgetattr(node->slave, &tio) < 0)
-		goto out;
-	cfmakeraw(&tio);
-	tcsetattr(node->slave, TCSANOW, &tio);
-	g_mkdir_with_parents(dir, 0755);
-	unlink(path);
-	r = symlink(ptsname(node->master), path);
-	node->watch = g_unix_fd_add(node->master, G_IO_IN, on_master, node);
-out:
-	g_free(path);
-	g_free(dir);
-	return r;
-}
-
-static void
-node_close_pty(struct node *node)
-{
-	char *path = node_path(node);
-
-	if (node->watch)
-		g_source_remove(node->watch);
-	node->watch = 0;
-	if (node->slave >= 0)
-		close(node->slave);
-	if (node->master >= 0)
-		close(node->master);
-	node->slave = node->master = -1;
-	unlink(path);
-	g_free(path);
-}
-
-static struct node *
-node_get(const char *name)
-{
-	struct node *node = g_hash_table_lookup(bus.nodes, name);
-
-	if (node)
-		return node;
-	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
-		if (!g_str_has_prefix(name, kinds[i]->prefix))
-			continue;
-		node = g_new0(struct node, 1);
-		node->bus = &bus;
-		node->kind = kinds[i];
-		node->name = g_strdup(name);
-		node->master = node->slave = -1;
-		g_hash_table_insert(bus.nodes, node->name, node);
-		return node;
-	}
-	return NULL;
-}
-
-static void
-attach(struct node *node)
-{
-	UMockdevIoctlBase *base;
-	GError *error = NULL;
-	char *dev;
-
-	/* Never detached: a program that still has the old node open would be ended by the preload.
-	 */
-	if (node->handled)
-		return;
-	base = umockdev_ioctl_base_new();
-	g_signal_connect(base, "handle-ioctl", G_CALLBACK(on_ioctl), node);
-	g_signal_connect(base, "client-connected", G_CALLBACK(on_opened), node);
-	g_signal_connect(base, "client-vanished", G_CALLBACK(on_closed), node);
-	dev = g_strdup_printf("/dev/%s", node->name);
-	node->handled = umockdev_testbed_attach_ioctl(bus.testbed, dev, base, &error);
-	if (!node->handled)
-		say("error %s", error->message);
-	g_clear_error(&error);
-	g_free(dev);
-}
-
-static const char *
-value_of(char **words, const char *key, const char *fallback)
-{
-	size_t len = strlen(key);
-
-	for (; *words; words++)
-		if (!strncmp(*words, key, len) && (*words)[len] == '=')
-			return *words + len + 1;
-	return fallback;
-}
-
-static void
-link_node(const struct node *node, const char *dir, const char *name)
-{
-	char *root, *path, *where, *target;
-
-	if (!name)
-		return;
-	root = umockdev_testbed_get_root_dir(bus.testbed);
-	where = g_build_filename(root, "dev/serial", dir, NULL);
-	path = g_build_filename(where, name, NULL);
-	target = g_strdup_printf("../../%s", node->name);
-	g_mkdir_with_parents(where, 0755);
-	unlink(path);
-	if (symlink(target, path) < 0)
-		say("error %s: %s", path, g_strerror(errno));
-	g_free(root);
-	g_free(where);
-	g_free(path);
-	g_free(target);
-}
-
-/* The USB device and its interface; the port is the path in sysfs. */
-static char *
-describe_usb(const struct usb_id *id, GString *out)
-{
-	char *hub = g_strndup(id->port, strcspn(id->port, "-")), *dev;
-
-	dev = g_strdup_printf("/devices/pci0000:00/0000:00:14.0/usb%s/%s", hub, id->port);
-	g_string_append_printf(out,
-		"P: %s\nE: SUBSYSTEM=usb\nE: DEVTYPE=usb_device\nE: ID_VENDOR_ID=%s\nE: "
-		"ID_MODEL_ID=%s\n"
-		"E: BUSNUM=00%s\nA: idVendor=%s\nA: idProduct=%s\nA: busnum=%s\nA: devnum=7\n"
-		"A: bDeviceClass=00\nA: power/control=on\n",
-		dev, id->vid, id->pid, hub, id->vid, id->pid, hub);
-	if (*id->serial)
-		g_string_append_printf(
-			out, "A: serial=%s\nE: ID_SERIAL_SHORT=%s\n", id->serial, id->serial);
-	g_string_append_printf(
-		out, "A: manufacturer=%s\nA: product=%s\n\n", id->manufacturer, id->product);
-	g_string_append_printf(out,
-		"P: %s/%s:1.0\nE: SUBSYSTEM=usb\nE: DEVTYPE=usb_interface\nE: DRIVER=%s\n"
-		"A: bInterfaceNumber=00\n\n",
-		dev, id->port, id->driver);
-	g_free(hub);
-	return dev;
-}
-
-/* The devices of a description, in order: umockdev removes one at a time. */
-static void
-remember_paths(struct node *node, const char *text)
-{
-	char **lines = g_strsplit(text, "\n", -1);
-
-	node->syspaths = g_ptr_array_new_with_free_func(g_free);
-	for (char **line = lines; *line; line++)
-		if (g_str_has_prefix(*line, "P: "))
-			g_ptr_array_add(node->syspaths, g_strdup_printf("/sys%s", *line + 3));
-	g_strfreev(lines);
-}
-
-static void
-cmd_plug(struct node *node, char **words)
-{
-	gboolean acm = g_str_has_prefix(node->name, "ttyACM");
-	struct usb_id id = {
-		.vid = value_of(words, "vid", acm ? "1eab" : "0403"),
-		.pid = value_of(words, "pid", acm ? "8006" : "6001"),
-		.serial = value_of(words, "serial", ""),
-		.port = value_of(words, "port", "1-1"),
-		.manufacturer = value_of(words, "manufacturer", "Fake"),
-		.product = value_of(words, "product", "Serial scanner"),
-		.driver = value_of(words, "driver", acm ? "cdc_acm" : "ftdi_sio"),
-	};
-	const char *mode = value_of(words, "mode", NULL);
-	GString *text = g_string_new(NULL);
-	GError *error = NULL;
-	char *interface, *path;
-
-	if (node->syspaths || node_open_pty(node) < 0) {
-		say("error %s %s", node->name,
-			node->syspaths ? "is plugged already" : g_strerror(errno));
-		g_string_free(text, TRUE);
-		return;
-	}
-	attach(node);
-	if (mode) {
-		path = node_path(node);
-		if (chmod(path, (mode_t)strtoul(mode, NULL, 8)) < 0)
-			say("error %s: %s", path, g_strerror(errno));
-		g_free(path);
-	}
-	link_node(node, "by-id", value_of(words, "by_id", NULL));
-	link_node(node, "by-path", value_of(words, "by_path", NULL));
-	path = describe_usb(&id, text);
-	interface = g_strdup_printf("%s/%s:1.0", path, id.port);
-	g_free(path);
-	node->kind->describe(node, &id, interface, text);
-	remember_paths(node, text->str);
-	if (!umockdev_testbed_add_from_string(bus.testbed, text->str, &error))
-		say("error %s %s", node->name, error->message);
-	else
-		say("plugged %s %s", node->name, id.port);
-	g_clear_error(&error);
-	g_free(interface);
-	g_string_free(text, TRUE);
-}
-
-static void
-cmd_unplug(struct node *node)
-{
-	if (!node->syspaths) {
-		say("error %s is not plugged", node->name);
-		return;
-	}
-	/* as a kernel does it: the wire dies first, the events follow */
-	node_close_pty(node);
-	for (guint i = node->syspaths->len; i-- > 0;) {
-		const char *path = g_ptr_array_index(node->syspaths, i);
-
-		/* umockdev 0.17 takes devices away without a word */
-		umockdev_testbed_uevent(bus.testbed, path, "remove");
-		umockdev_testbed_remove_device(bus.testbed, path);
-	}
-	g_clear_pointer(&node->syspaths, g_ptr_array_unref);
-	say("unplugged %s", node->name);
-}
-
-static void
-send_bytes(struct node *node, const char *bytes, size_t len)
-{
-	size_t sent = 0;
-
-	/* a pty takes some 4 kB at a time, and the reader is another process: wait for it */
-	while (node->master >= 0 && sent < len) {
-		ssize_t n = write(node->master, bytes + sent, len - sent);
-		GPollFD pfd = {.fd = node->master, .events = G_IO_OUT};
-
-		if (n > 0)
-			sent += (size_t)n;
-		else if (errno != EAGAIN && errno != EINTR)
-			break;
-		else if (g_poll(&pfd, 1, 2000) == 0)
-			break;
-	}
-	say("sent %s %zu", node->name, sent);
-}
-
-static void
-cmd_send_hex(struct node *node, const char *hex)
-{
-	GString *bytes = g_string_new(NULL);
-
-	for (; g_ascii_isxdigit(hex[0]) && g_ascii_isxdigit(hex[1]); hex += 2)
-		g_string_append_c(bytes,
-			(char)(g_ascii_xdigit_value(hex[0]) * 16 + g_ascii_xdigit_value(hex[1])));
-	send_bytes(node, bytes->str, bytes->len);
-	g_string_free(bytes, TRUE);
+	node_write(node, bytes->data, bytes->len);
+	say("sent %s %u", node->name, bytes->len);
+	g_byte_array_unref(bytes);
 }
 
 static void
@@ -466,8 +165,7 @@ cmd_start(void)
 
 	if (!command || command_pid)
 		return;
-	if (!g_spawn_async(NULL, command, NULL,
-		    G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_CHILD_INHERITS_STDIN,
+	if (!g_spawn_async(NULL, command, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD,
 		    NULL, NULL, &command_pid, &error)) {
 		say("error %s", error->message);
 		bus.exit_code = 127;
@@ -481,34 +179,34 @@ cmd_start(void)
 static void
 node_command(char **words, char *rest)
 {
-	struct node *node = words[1] ? node_get(words[1]) : NULL;
 	const char *verb = words[0];
+	struct node *node;
 
+	if (!strcmp(verb, "plug"))
+		for (char **word = words + 1; *word; word++)
+			(*word)[unescape(*word)] = '\0';
+	if (usb_printer_command(words))
+		return;
+	node = words[1] ? node_get(words[1]) : NULL;
 	if (!node) {
 		say("error %s needs a node this bus can have", verb);
 	} else if (!strcmp(verb, "plug")) {
-		for (char **word = words + 2; *word; word++)
-			(*word)[unescape(*word)] = '\0';
-		cmd_plug(node, words + 2);
+		node_plug(node, words + 2);
 	} else if (!strcmp(verb, "unplug")) {
-		cmd_unplug(node);
+		node_unplug(node);
 	} else if (!strcmp(verb, "settings")) {
 		cmd_settings(node);
 	} else if (!strcmp(verb, "send")) {
-		cmd_send_hex(node, rest);
+		cmd_send(node, rest);
 	} else if (!strcmp(verb, "hangup")) {
-		node_close_pty(node);
-		if (node->syspaths && node_open_pty(node) < 0)
-			say("error %s %s", node->name, g_strerror(errno));
-		say("hungup %s", node->name);
+		node_hangup(node);
+	} else if (!strcmp(verb, "keys") && node->kind->keys) {
+		node->kind->keys(node, words + 2);
 	} else if (!strcmp(verb, "scan") || !strcmp(verb, "text")) {
 		size_t len = unescape(rest);
-		GString *bytes = g_string_new_len(rest, (gssize)len);
 
-		if (verb[0] == 's')
-			g_string_append_c(bytes, '\r');
-		send_bytes(node, bytes->str, bytes->len);
-		g_string_free(bytes, TRUE);
+		node->kind->scan(node, rest, len, verb[0] == 's');
+		say("sent %s %zu", node->name, len);
 	} else {
 		say("error no command %s", verb);
 	}
@@ -645,7 +343,8 @@ main(int argc, char **argv)
 	g_hash_table_iter_init(&iter, bus.nodes);
 	while (g_hash_table_iter_next(&iter, NULL, &value))
 		if (((struct node *)value)->syspaths)
-			cmd_unplug(value);
+			node_unplug(value);
+	usb_printers_unplug();
 	g_object_unref(bus.testbed);
 	return bus.exit_code;
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The fake bus from within: one node a device that can be plugged. fakebus.c reads the commands and
- * builds sysfs, a fakebus-*.c file makes the node and answers what a driver asks of it.
+ * The fake bus from within: one node a device that can be plugged. fakebus.c reads the commands,
+ * fakebus-node.c makes wires and sysfs, the other fakebus-*.c are the kinds of nodes and what they
+ * answer to their drivers.
  */
 #pragma once
 
+#include <stdint.h>
 #include <umockdev.h>
 
 struct bus {
@@ -14,36 +16,72 @@ struct bus {
 	int exit_code;
 };
 
+extern struct bus bus;
+
 struct node_kind;
 
 struct node {
-	struct bus *bus;
 	const struct node_kind *kind;
 	char *name;          /* "ttyUSB0", "hidraw0", "usb/lp0", "input/event0" */
 	GPtrArray *syspaths; /* of what stands in sysfs when plugged, parents first; else NULL */
 	int master, slave;
 	guint watch;
 	gboolean handled; /* the ioctl handler is attached; it stays for good */
+
+	/* What the kinds know of it; read from umockdev's thread as well. */
 	int modem_lines;
+	GByteArray *descriptor; /* hidraw: of its reports */
+	char *device_id;        /* lp: IEEE 1284 */
+	int port_status;        /* lp */
+	char *product;
+	unsigned vid, pid;
+	uint8_t keys[96], leds[2];    /* evdev: bits */
+	UMockdevIoctlClient *grabber; /* evdev */
 };
 
-/* What fakebus.c says of a device in sysfs and udev's properties. */
+/* What is told of a USB device in sysfs and udev's properties. */
 struct usb_id {
 	const char *vid, *pid, *serial, *port, *manufacturer, *product, *driver;
 };
 
 struct node_kind {
-	const char *prefix; /* of the node's name */
-	const char *subsystem;
-	/* The lines of umockdev's description that are the kind's own, below the interface's path.
-	 */
+	const char *prefix;    /* of the node's name */
+	struct usb_id usual;   /* what it is unless the command says otherwise */
+	const char *interface; /* umockdev's lines for the USB interface: class and the like */
+	gboolean packets;      /* the wire keeps reports apart, and goes one way */
+	/* Reads what is the kind's own in the words of `plug`; may be NULL. */
+	void (*prepare)(struct node *node, char **words);
+	/* The lines of umockdev's description of what stands below the interface. */
 	void (*describe)(
 		struct node *node, const struct usb_id *id, const char *interface, GString *out);
-	/* Answers one ioctl of a client; FALSE: it is run on the pty itself. */
+	/* Answers one ioctl of a client; FALSE: it is run on the wire itself. */
 	gboolean (*ioctl)(struct node *node, UMockdevIoctlClient *client);
+	/* The device reads a code and tells it in its own way; `end` says with its Enter. */
+	void (*scan)(struct node *node, const char *code, size_t len, gboolean end);
+	/* Takes "CODE:VALUE" words (keys); may be NULL. */
+	void (*keys)(struct node *node, char **words);
+	/* A client has closed the node; may be NULL. */
+	void (*closed)(struct node *node, UMockdevIoctlClient *client);
 };
 
-extern const struct node_kind node_tty;
+extern const struct node_kind node_acm, node_evdev, node_hidraw, node_lp, node_tty;
 
 /* Says one line of what happened. */
 void say(const char *format, ...) G_GNUC_PRINTF(1, 2);
+
+/* fakebus-usb.c: printers behind usbfs, whose nodes are of their own kind. FALSE: not one. */
+gboolean usb_printer_command(char **words);
+void usb_printers_unplug(void);
+
+/* fakebus-node.c */
+struct node *node_get(const char *name);
+void node_plug(struct node *node, char **words);
+void node_unplug(struct node *node);
+void node_hangup(struct node *node);
+/* All of it, waiting for the reader; FALSE when it does not read. */
+gboolean node_write(struct node *node, const void *bytes, size_t len);
+/* The value of KEY=VALUE among words. */
+const char *value_of(char **words, const char *key, const char *fallback);
+GByteArray *bytes_of_hex(const char *hex);
+/* Gives a client's ioctl `len` bytes (cut to what it takes) and answers res. */
+void answer_bytes(UMockdevIoctlClient *client, const void *bytes, size_t len, long res);

@@ -174,6 +174,82 @@ def seven_bits_are_refused_where_there_are_none():
             bridge.remove()
 
 
+def hid_pos_needs_no_section():
+    """Reports joined, by the descriptor; what is pulled in the middle of a code is never told."""
+    with Bus() as bus:
+        bridge = Bridge()
+        start_on(bus, bridge)
+        try:
+            with subscribed(bridge) as till:
+                bus.plug('hidraw0', serial='HP1', port='1-3')
+                till.event('device', lambda p: p['device'] == 'scanner-hid-HP1' and
+                           p['state'] == 'ready')
+                bus.scan('hidraw0', ']E03256220450003')
+                scan = till.event('scan')
+                assert scan['code'] == '3256220450003' and scan['symbology'] == 'ean13', scan
+                bus.scan('hidraw0', ']Q1TBC-' + 'x' * 200)
+                scan = till.event('scan')
+                assert scan['code'] == 'TBC-' + 'x' * 200 and scan['aim'] == ']Q1', scan
+                bus.process.say('text hidraw0 ]Q1TBC-half')
+                bus.process.wait_line('sent')
+                bus.unplug('hidraw0')
+                till.event('device', lambda p: p['state'] == 'absent')
+                bus.plug('hidraw2', serial='HP1', port='1-1')
+                till.event('device', lambda p: p['state'] == 'ready')
+                bus.scan('hidraw2', 'TBC-1')
+                assert till.event('scan')['code'] == 'TBC-1'
+            bridge.stop()
+        finally:
+            bridge.remove()
+
+
+def a_section_names_one_of_two():
+    """Two equal scanners are two devices, whatever node the kernel gave them."""
+    conf = '[device counter]\ndriver = scanner-serial\naddress = usb:1eab:8006\n'
+    with Bus() as bus:
+        bus.plug('ttyACM0', port='1-10')
+        bus.plug('ttyACM1', port='1-2')
+        bridge = Bridge(conf)
+        start_on(bus, bridge)
+        try:
+            with subscribed(bridge) as till:
+                wait_state(till, 'counter', 'ready')
+                known = devices(till)
+                assert known['counter']['port'] == '1-2', known
+                other = known['scanner-serial-1-10']
+                assert other['state'] == 'refused' and 'counter' in other['reason'], other
+                bus.scan('ttyACM1', 'TBC-2')
+                assert till.event('scan')['device'] == 'counter'
+                bus.unplug('ttyACM1')
+                till.event('device', lambda p: p['device'] == 'counter' and p['state'] == 'ready')
+                bus.scan('ttyACM0', 'TBC-10')
+                assert till.event('scan')['device'] == 'counter'
+            bridge.stop()
+        finally:
+            bridge.remove()
+
+
+def plugged_a_hundred_times():
+    """Memory and descriptors stay where they were."""
+    with Bus() as bus:
+        bridge = Bridge()
+        start_on(bus, bridge)
+        try:
+            with subscribed(bridge) as till:
+                for i in range(110):
+                    bus.plug('ttyACM0', serial='NL1')
+                    till.event('device', lambda p: p['state'] == 'ready')
+                    bus.process.say('unplug ttyACM0')
+                    till.event('device', lambda p: p['state'] == 'absent')
+                    bus.process.wait_line('unplugged')
+                    if i == 9:
+                        before = bridge.descriptors()
+                assert bridge.descriptors() == before, (before, bridge.descriptors())
+            bridge.stop()
+        finally:
+            bridge.remove()
+
+
 def a_pty_is_a_scanner_too():
     """Noise, half a code, long codes, bytes that are no text, a hang-up in the middle, a return."""
     with Bridge() as bridge:
@@ -271,6 +347,7 @@ def main():
     tap = Tap()
     for check in (a_pty_is_a_scanner_too, a_claimant_has_the_scans_to_himself,
                   plugged_pulled_and_plugged_again, adapters_must_be_named, by_id_is_followed,
+                  hid_pos_needs_no_section, a_section_names_one_of_two, plugged_a_hundred_times,
                   seven_bits_are_refused_where_there_are_none):
         tap.run(check.__name__.replace('_', ' '), check)
     tap.done()

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A scanner that is a keyboard, on the fake bus: an evdev node that libevdev reads, with exclusive
+ * grabs and the state of its keys. It types as an American keyboard does.
+ */
+
+#include <errno.h>
+#include <linux/input.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "hw/sim/fakebus.h"
+
+#define DRIVER_VERSION 0x010001
+
+/* The signs of the keys from KEY_1 on, plain and with Shift; a NUL is no key of these. */
+static const char plain[] = "1234567890-=\0\tqwertyuiop[]\r\0asdfghjkl;'`\0\\zxcvbnm,./";
+static const char shifted[] = "!@#$%^&*()_+\0\0QWERTYUIOP{}\0\0ASDFGHJKL:\"~\0|ZXCVBNM<>?";
+
+static void
+set_bit(uint8_t *bits, unsigned bit, gboolean on)
+{
+	if (on)
+		bits[bit / 8] |= (uint8_t)(1 << bit % 8);
+	else
+		bits[bit / 8] &= (uint8_t) ~(1 << bit % 8);
+}
+
+static void
+send_event(struct node *node, unsigned type, unsigned code, int value)
+{
+	struct input_event event = {.type = (__u16)type, .code = (__u16)code, .value = value};
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	event.input_event_sec = (unsigned long)now.tv_sec;
+	event.input_event_usec = (unsigned long)now.tv_nsec / 1000;
+	node_write(node, &event, sizeof(event));
+}
+
+static void
+send_key(struct node *node, unsigned code, int value)
+{
+	if (code / 8 < sizeof(node->keys))
+		set_bit(node->keys, code, value != 0);
+	send_event(node, EV_KEY, code, value);
+	send_event(node, EV_SYN, SYN_REPORT, 0);
+}
+
+static void
+evdev_describe(struct node *node, const struct usb_id *id, const char *interface, GString *out)
+{
+	int number = atoi(node->name + strlen("input/event"));
+	char *hid = g_strdup_printf(
+		"%s/0003:%04X:%04X.%04X", interface, node->vid, node->pid, number + 1);
+
+	g_string_append_printf(out, "P: %s\nE: SUBSYSTEM=hid\nE: DRIVER=hid-generic\n\n", hid);
+	g_string_append_printf(out,
+		"P: %s/input/input%d\nE: SUBSYSTEM=input\nE: ID_INPUT=1\nE: ID_INPUT_KEY=1\n"
+		"E: ID_INPUT_KEYBOARD=1\nA: name=%s %s\nA: id/bustype=0003\nA: id/vendor=%s\n"
+		"A: id/product=%s\n\n",
+		hid, number, id->manufacturer, id->product, id->vid, id->pid);
+	g_string_append_printf(out,
+		"P: %s/input/input%d/event%d\nE: SUBSYSTEM=input\nE: DEVNAME=/dev/%s\nE: MAJOR=13\n"
+		"E: MINOR=%d\nE: ID_INPUT=1\nE: ID_INPUT_KEY=1\nE: ID_INPUT_KEYBOARD=1\nA: "
+		"dev=13:%d\n\n",
+		hid, number, number, node->name, 64 + number, 64 + number);
+	g_free(hid);
+}
+
+static void
+answer_text(UMockdevIoctlClient *client, const char *text)
+{
+	answer_bytes(client, text, strlen(text) + 1, (long)strlen(text) + 1);
+}
+
+/* Which events of a type it has: all keys of a keyboard, three lamps. */
+static void
+answer_bits(UMockdevIoctlClient *client, unsigned type)
+{
+	uint8_t bits[KEY_MAX / 8 + 1] = {0};
+	size_t len = sizeof(bits);
+
+	if (type == 0)
+		for (size_t i = 0; i < 3; i++)
+			set_bit(bits, (unsigned[]){EV_SYN, EV_KEY, EV_LED}[i], TRUE);
+	else if (type == EV_KEY)
+		for (unsigned key = KEY_ESC; key <= KEY_COMPOSE; key++)
+			set_bit(bits, key, TRUE);
+	else if (type == EV_LED)
+		bits[0] = 1 << LED_NUML | 1 << LED_CAPSL | 1 << LED_SCROLLL;
+	answer_bytes(client, bits, len, (long)(len));
+}
+
+static void
+answer_grab(struct node *node, UMockdevIoctlClient *client)
+{
+	UMockdevIoctlData *arg = umockdev_ioctl_client_get_arg(client);
+	gulong on;
+
+	memcpy(&on, arg->data, sizeof(on));
+	if (on && node->grabber) {
+		umockdev_ioctl_client_complete(client, -1, EBUSY);
+		return;
+	}
+	if (!on && node->grabber != client) {
+		umockdev_ioctl_client_complete(client, -1, EINVAL);
+		return;
+	}
+	node->grabber = on ? client : NULL;
+	say("%s %s", on ? "grabbed" : "released", node->name);
+	umockdev_ioctl_client_complete(client, 0, 0);
+}
+
+static gboolean
+evdev_ioctl(struct node *node, UMockdevIoctlClient *client)
+{
+	gulong request = umockdev_ioctl_client_get_request(client);
+	size_t size = request >> 16 & 0x3fff;
+	unsigned number = request & 0xff;
+	struct input_id id = {.bustype = BUS_USB,
+		.vendor = (__u16)node->vid,
+		.product = (__u16)node->pid,
+		.version = 0x0110};
+	int version = DRIVER_VERSION;
+
+	if ((request >> 8 & 0xff) != 'E')
+		return FALSE;
+	if (request == EVIOCGVERSION)
+		answer_bytes(client, &version, sizeof(version), 0);
+	else if (request == EVIOCGID)
+		answer_bytes(client, &id, sizeof(id), 0);
+	else if (request == EVIOCGRAB)
+		answer_grab(node, client);
+	else if (request == EVIOCSCLOCKID)
+		umockdev_ioctl_client_complete(client, 0, 0);
+	else if (request == EVIOCGNAME(size))
+		answer_text(client, node->product);
+	else if (request == EVIOCGPHYS(size))
+		answer_text(client, "usb-fake/input0");
+	else if (request == EVIOCGUNIQ(size))
+		umockdev_ioctl_client_complete(client, -1, ENOENT);
+	else if (request == EVIOCGPROP(size))
+		answer_bytes(client, "", 0, (long)MIN(size, 4));
+	else if (request == EVIOCGKEY(size))
+		answer_bytes(client, node->keys, sizeof(node->keys),
+			(long)MIN(size, sizeof(node->keys)));
+	else if (request == EVIOCGLED(size))
+		answer_bytes(client, node->leds, sizeof(node->leds),
+			(long)MIN(size, sizeof(node->leds)));
+	else if (number >= 0x20 && number < 0x40 && size > 0)
+		answer_bits(client, number - 0x20);
+	else
+		umockdev_ioctl_client_complete(client, -1, EINVAL);
+	return TRUE;
+}
+
+static void
+type_sign(struct node *node, char sign)
+{
+	const char *at = sign ? memchr(plain, sign, sizeof(plain) - 1) : NULL;
+	gboolean shift = FALSE;
+
+	if (sign == ' ') {
+		send_key(node, KEY_SPACE, 1);
+		send_key(node, KEY_SPACE, 0);
+		return;
+	}
+	if (!at && sign) {
+		at = memchr(shifted, sign, sizeof(shifted) - 1);
+		shift = at != NULL;
+	}
+	if (!at) {
+		say("error no key types %02x", (uint8_t)sign);
+		return;
+	}
+	if (shift)
+		send_key(node, KEY_LEFTSHIFT, 1);
+	send_key(node, KEY_1 + (unsigned)(at - (shift ? shifted : plain)), 1);
+	send_key(node, KEY_1 + (unsigned)(at - (shift ? shifted : plain)), 0);
+	if (shift)
+		send_key(node, KEY_LEFTSHIFT, 0);
+}
+
+static void
+evdev_scan(struct node *node, const char *code, size_t len, gboolean end)
+{
+	for (size_t i = 0; i < len; i++)
+		type_sign(node, code[i]);
+	if (end)
+		type_sign(node, '\r');
+}
+
+static void
+evdev_keys(struct node *node, char **words)
+{
+	for (; *words; words++) {
+		unsigned code;
+		int value;
+
+		if (sscanf(*words, "%u:%d", &code, &value) == 2)
+			send_key(node, code, value);
+	}
+	say("sent %s keys", node->name);
+}
+
+static void
+evdev_closed(struct node *node, UMockdevIoctlClient *client)
+{
+	if (node->grabber == client)
+		node->grabber = NULL;
+}
+
+const struct node_kind node_evdev = {
+	.prefix = "input/event",
+	.usual = {.vid = "0c2e", .pid = "0204", .product = "Keyboard scanner", .driver = "usbhid"},
+	.interface = "A: bInterfaceClass=03\nA: bInterfaceSubClass=01\nA: bInterfaceProtocol=01\n",
+	.describe = evdev_describe,
+	.ioctl = evdev_ioctl,
+	.scan = evdev_scan,
+	.keys = evdev_keys,
+	.closed = evdev_closed,
+};
