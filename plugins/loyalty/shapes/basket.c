@@ -79,7 +79,7 @@ read_line(const json_t *json, struct tb_line *line)
 	};
 }
 
-/* Of something there is some; and what is taken back is not charged. */
+/* Of something there is some; what is taken back is not charged, what is sold costs something. */
 static void
 check_line(const struct tb_line *line, const char *prefix, size_t i, struct tb_faults *faults)
 {
@@ -87,6 +87,12 @@ check_line(const struct tb_line *line, const char *prefix, size_t i, struct tb_f
 		tb_faults_add(faults, "out_of_range", "%s/lines/%zu/quantity", prefix, i);
 	if (line->quantity < 0 && line->total > 0)
 		tb_faults_add(faults, "out_of_range", "%s/lines/%zu/total", prefix, i);
+	if (line->quantity > 0 && line->total >= 0) {
+		if (line->unit_price < 0)
+			tb_faults_add(faults, "out_of_range", "%s/lines/%zu/unit_price", prefix, i);
+		if (line->discount < 0)
+			tb_faults_add(faults, "out_of_range", "%s/lines/%zu/discount", prefix, i);
+	}
 }
 
 struct numbered {
