@@ -150,6 +150,8 @@ evdev_ioctl(struct node *node, UMockdevIoctlClient *client)
 	else if (request == EVIOCGLED(size))
 		answer_bytes(client, node->leds, sizeof(node->leds),
 			(long)MIN(size, sizeof(node->leds)));
+	else if (request == EVIOCGSW(size) || request == EVIOCGSND(size))
+		answer_bytes(client, "", 0, (long)MIN(size, 8));
 	else if (number >= 0x20 && number < 0x40 && size > 0)
 		answer_bits(client, number - 0x20);
 	else
