@@ -10,10 +10,12 @@
 #include "bridge/counter.h"
 #include "bridge/devices.h"
 #include "bridge/events.h"
+#include "bridge/http/door.h"
 #include "bridge/loyalty.h"
 #include "bridge/printing.h"
 #include "bridge/rpc/rpc.h"
 #include "bridge/state.h"
+#include "bridge/tokens.h"
 
 static int
 start_rpc(struct tb_bridge *bridge, char **ret_why)
@@ -55,6 +57,14 @@ tb_bridge_start(struct tb_bridge *bridge, char **ret_why)
 		part = "counter";
 		r = tb_counter_new(bridge, &bridge->counter);
 	}
+	if (r >= 0) {
+		part = "tokens";
+		r = tb_tokens_new(bridge, &bridge->tokens);
+	}
+	if (r >= 0) {
+		part = "http";
+		r = tb_door_new(bridge, &bridge->door, ret_why);
+	}
 	if (r >= 0)
 		return 0;
 	if (!*ret_why && asprintf(ret_why, "%s: %s", part, strerror(-r)) < 0)
@@ -87,6 +97,8 @@ tb_bridge_stop(struct tb_bridge *bridge)
 	if (bridge->state)
 		(void)tb_state_flush(bridge->state);
 	STOP(printing);
+	STOP(door);
+	STOP(tokens);
 	STOP(rpc);
 	STOP(events);
 	STOP(state);

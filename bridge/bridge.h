@@ -15,6 +15,8 @@ struct tb_loyalty;  /* loyalty.h: the front of the connector */
 struct tb_printing; /* printing.h: the print queue */
 struct tb_counter;  /* counter.h: what a code means, and the lookup it starts */
 struct tb_devices;  /* devices.h: lives and claims of devices */
+struct tb_tokens;   /* tokens.h: tills of other machines and how they prove it */
+struct tb_door;     /* http/door.h: the HTTP listener, where one is configured */
 
 struct tb_bridge {
 	const char *runtime_dir, *state_dir;
@@ -27,6 +29,8 @@ struct tb_bridge {
 	struct tb_printing *printing;
 	struct tb_counter *counter;
 	struct tb_devices *devices;
+	struct tb_tokens *tokens;
+	struct tb_door *door;
 };
 
 /* What happens at the end of a turn, in this order: the connector commits and its answers are

@@ -3,6 +3,8 @@
 
 #include "bridge/conf-table.h"
 
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 #include "bridge/conf.h"
 #include "bridge/rpc/check.h"
@@ -102,6 +104,24 @@ is_url(const char *text, const char *scheme)
 	return strncmp(text, scheme, len) == 0 && text[len] && !strpbrk(text, " \t");
 }
 
+/* Without TLS only what does not leave the machine. */
+static bool
+is_loopback_url(const char *text)
+{
+	static const char scheme[] = "http://";
+	char host[64];
+	struct in_addr v4;
+	size_t len;
+
+	if (!is_url(text, scheme))
+		return false;
+	text += sizeof(scheme) - 1;
+	len = text[0] == '[' ? strcspn(text, "]") + 1 : strcspn(text, ":/");
+	snprintf(host, sizeof(host), "%.*s", (int)TB_MIN(len, sizeof(host)), text);
+	return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+	       (inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
+}
+
 bool
 tb_conf_fits(const struct tb_conf_row *row, const char *value)
 {
@@ -120,7 +140,7 @@ tb_conf_fits(const struct tb_conf_row *row, const char *value)
 	case TB_CONF_PATH:
 		return value[0] == '/';
 	case TB_CONF_URL:
-		return is_url(value, "https://");
+		return is_url(value, "https://") || is_loopback_url(value);
 	case TB_CONF_STORE:
 		return strcmp(value, "sqlite") == 0 || is_url(value, "postgresql://");
 	case TB_CONF_LISTEN:

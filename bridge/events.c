@@ -12,7 +12,9 @@
 #include "base/jsonw.h"
 #include "base/log.h"
 #include "base/timestamp.h"
+#include "bridge/http/door.h"
 #include "bridge/rpc/codec.h"
+#include "bridge/rpc/request.h"
 #include "bridge/state.h"
 
 #define BLOCK 4096                    /* numbers reserved at a time */
@@ -72,6 +74,20 @@ tb_notice_from_word(const char *word)
 		if (strcmp(words[i], word) == 0)
 			return (enum tb_notice)i;
 	return TB_NOTICE_COUNT;
+}
+
+uint32_t
+tb_notice_roles(enum tb_notice notice)
+{
+	switch (notice) {
+	case TB_NOTICE_SCAN:
+	case TB_NOTICE_CARD:
+		return TB_ROLE_TILL | TB_ROLE_DEVICE;
+	case TB_NOTICE_CUSTOMER:
+		return TB_ROLE_TILL;
+	default:
+		return TB_ROLE_MONITOR;
+	}
 }
 
 static struct kept *
@@ -253,6 +269,7 @@ tb_events_emit(struct tb_events *events, enum tb_notice notice, const char *audi
 	if (events->asked < events->last + BLOCK_LOW)
 		(void)reserve(events, events->last + BLOCK);
 	set_timer(events, WRITE_AFTER_US);
+	tb_door_wake(events->bridge->door);
 	if (events->sink)
 		events->sink(notice, kept.seq, kept.audience, kept.line, kept.len,
 			events->sink_userdata);

@@ -24,6 +24,8 @@ enum tb_notice {
 /* "scan" …; and the notice of a word, TB_NOTICE_COUNT when there is none. */
 const char *tb_notice_word(enum tb_notice notice);
 enum tb_notice tb_notice_from_word(const char *word);
+/* Who may be told (enum tb_role): a manager is a till, and everybody is a monitor. */
+uint32_t tb_notice_roles(enum tb_notice notice);
 
 /* One subscriber's view: called for each event it may see, text is the whole notification line with
  * its newline. audience is who it was for, NULL when for everyone. */

@@ -7,7 +7,6 @@
 
 #include "bridge/loyalty.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/jsonw.h"
@@ -16,6 +15,7 @@
 #include "base/timestamp.h"
 #include "bridge/conf.h"
 #include "bridge/events.h"
+#include "bridge/modules.h"
 #include "bridge/printing.h"
 #include "bridge/rpc/methods.h"
 #include "bridge/state.h"
@@ -72,8 +72,10 @@ call(struct tb_loyalty *loyalty, struct tb_call *c)
 	const struct tb_conf *conf = loyalty->bridge->conf;
 	bool outer = loyalty->inside;
 
-	c->caller.site = conf->site;
-	c->caller.till = conf->till;
+	if (!c->caller.site) {
+		c->caller.site = conf->site;
+		c->caller.till = conf->till;
+	}
 	c->deadline_us = tb_loop_now_us(loyalty->bridge->loop) + conf->deadline_us;
 	if (!knows(loyalty, c->op)) {
 		c->done(&(struct tb_answer){.error = TB_ERROR_SERVER_REFUSED}, c->userdata);
@@ -288,7 +290,9 @@ tb_loyalty_method(struct tb_request *request)
 	json_t *params = tb_request_params(request);
 	struct tb_call c = {
 		.op = tb_request_method(request)->op,
-		.caller.by = json_string_value(json_object_get(params, "operator")),
+		.caller = {.site = tb_request_site(request),
+			.till = tb_request_till(request),
+			.by = json_string_value(json_object_get(params, "operator"))},
 		.key = json_string_value(json_object_get(params, "key")),
 		.params = params,
 		.done = on_answer,
@@ -337,49 +341,18 @@ tb_loyalty_write_link(const struct tb_loyalty *loyalty, struct tb_jsonw *w)
 
 /* ---- start and stop ---- */
 
-/* Installed modules lie side by side, those of a build tree each in its room's folder. */
-static int
-find_module(const char *name, char **ret, char **ret_why)
-{
-	static const char *const patterns[] = {
-		"%1$s/" TB_CONNECTOR_FILE, "%1$s/%2$s/" TB_CONNECTOR_FILE};
-	const char *dir = getenv("TILLBRIDGE_MODULE_DIR");
-
-	dir = dir && dir[0] ? dir : TB_MODULE_DIR;
-	for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
-		_cleanup_free_ char *path = NULL;
-
-		if (asprintf(&path, patterns[i], dir, name) < 0) {
-			path = NULL;
-			return -ENOMEM;
-		}
-		if (access(path, F_OK) == 0) {
-			*ret = TAKE_PTR(path);
-			return 0;
-		}
-	}
-	return refuse(-ENOENT, ret_why,
-		"[loyalty] connector = %s: there is no module for it in %s; this version has "
-		"the connector ledger",
-		name, dir);
-}
-
 static int
 open_module(struct tb_loyalty *loyalty, char **ret_why)
 {
 	const char *name = loyalty->bridge->conf->connector;
-	_cleanup_free_ char *path = NULL;
-	int r = find_module(name, &path, ret_why);
+	int r = tb_module_open(name, TB_CONNECTOR_SYMBOL, &loyalty->module,
+		(const void **)&loyalty->connector, ret_why);
 
 	if (r < 0)
 		return r;
-	loyalty->module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	if (!loyalty->module)
-		return refuse(-ELIBBAD, ret_why, "connector %s: %s", name, dlerror());
-	loyalty->connector = dlsym(loyalty->module, TB_CONNECTOR_SYMBOL);
-	if (!loyalty->connector || loyalty->connector->abi != TB_CONNECTOR_ABI)
+	if (loyalty->connector->abi != TB_CONNECTOR_ABI)
 		return refuse(-ELIBBAD, ret_why,
-			"%s is no connector of this version: install both from one package", path);
+			"connector %s is not of this version: install all from one package", name);
 	return 0;
 }
 
@@ -452,10 +425,6 @@ tb_loyalty_free(struct tb_loyalty *loyalty)
 	}
 	tb_source_remove(&loyalty->turn_end);
 	tb_source_remove(&loyalty->queued_end);
-	/* The module stays mapped where a sanitizer still wants its names. */
-#ifndef __SANITIZE_ADDRESS__
-	if (loyalty->module)
-		dlclose(loyalty->module);
-#endif
+	tb_module_close(loyalty->module);
 	free(loyalty);
 }

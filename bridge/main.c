@@ -177,8 +177,6 @@ run(struct tb_bridge *bridge)
 		tb_log_error("%s", why ? why : strerror(-r));
 		return EXIT_REFUSED;
 	}
-	if (bridge->conf->http)
-		tb_log_warning("[http]: this version has no HTTP listener; tills use the socket");
 	tb_log_info("tillbridged " TB_VERSION " is ready: site %s, till %s, connector %s",
 		bridge->conf->site, bridge->conf->till, bridge->conf->connector);
 	sd_notify(false, "READY=1");

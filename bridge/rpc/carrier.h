@@ -26,6 +26,7 @@ struct tb_request {
 	void *owner;     /* the carrier's */
 	uint64_t client; /* 0: no connection */
 	const char *audience;
+	const char *site, *till; /* NULL: our own */
 	uint32_t roles; /* with those that they include */
 	const struct tb_method *method;
 	json_t *root;      /* holds params; a reference */

@@ -9,21 +9,6 @@
 
 #define ALL_KINDS ((UINT32_C(1) << TB_NOTICE_COUNT) - 1)
 
-/* Who may be told. A manager is a till, and everybody is a monitor. */
-static uint32_t
-roles_of(enum tb_notice notice)
-{
-	switch (notice) {
-	case TB_NOTICE_SCAN:
-	case TB_NOTICE_CARD:
-		return TB_ROLE_TILL | TB_ROLE_DEVICE;
-	case TB_NOTICE_CUSTOMER:
-		return TB_ROLE_TILL;
-	default:
-		return TB_ROLE_MONITOR;
-	}
-}
-
 static uint32_t
 kinds_of(const json_t *params)
 {
@@ -40,7 +25,7 @@ static bool
 may_have(uint32_t roles, uint32_t kinds)
 {
 	for (int i = 0; i < TB_NOTICE_COUNT; i++)
-		if ((kinds >> i & 1) && !(roles & roles_of((enum tb_notice)i)))
+		if ((kinds >> i & 1) && !(roles & tb_notice_roles((enum tb_notice)i)))
 			return false;
 	return true;
 }

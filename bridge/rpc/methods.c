@@ -17,6 +17,7 @@
 #define IMPORT_MAX 1000
 #define PAGE_MAX 1000
 #define CODE_CHARS TB_CODE_MAX
+#define TOKEN_NAME_CHARS 64
 
 #define LOYALTY(name) .op = TB_OP_##name, .handler = tb_loyalty_method
 #define OWN(function) .op = TB_OP_COUNT, .handler = (function)
@@ -595,6 +596,39 @@ const struct tb_method tb_methods[] = {
 			TB_F_STRING("symbology", 0, 1, 32, "when it is known")),
 		.prose = "a code keyed by hand or read by the till itself",
 		.answers = "{seq}",
+	},
+	{
+		.name = "token.create",
+		.roles = TB_ROLE_MANAGER,
+		.flags = TB_METHOD_CHANGES,
+		OWN(tb_method_token_create),
+		PARAMS(TB_F_STRING("till", TB_REQUIRED, 1, TOKEN_NAME_CHARS, "the till it is for"),
+			TB_F_STRING("site", 0, 1, TOKEN_NAME_CHARS, "ours when absent"),
+			{.name = "roles",
+				.type = TB_TYPE_WORD,
+				.flags = TB_LIST,
+				.items = 4,
+				.words = "monitor till device manager",
+				.prose = "what it may do; till when absent"}),
+		.prose = "draws a token for a till of another machine; it is told this once",
+		.answers = "{site, till, token}",
+	},
+	{
+		.name = "token.list",
+		.roles = TB_ROLE_MANAGER,
+		OWN(tb_method_token_list),
+		NO_PARAMS,
+		.prose = "which tokens count, without their text",
+		.answers = "{tokens[{id, site, till, roles[], created_at}]}",
+	},
+	{
+		.name = "token.revoke",
+		.roles = TB_ROLE_MANAGER,
+		.flags = TB_METHOD_CHANGES,
+		OWN(tb_method_token_revoke),
+		PARAMS(TB_F_INT("id", TB_REQUIRED, 1, INT64_MAX, NULL, "as token.list shows it")),
+		.prose = "a token counts no more, from now on",
+		.answers = "{}",
 	},
 };
 

@@ -59,6 +59,9 @@ void tb_method_print_job(struct tb_request *request);
 void tb_method_print_list(struct tb_request *request);
 void tb_method_print_raw(struct tb_request *request);
 void tb_method_scan_submit(struct tb_request *request);
+void tb_method_token_create(struct tb_request *request);
+void tb_method_token_list(struct tb_request *request);
+void tb_method_token_revoke(struct tb_request *request);
 
 /*
  * The table as JSON, for `tillctl help`: {"methods":[{name, role, changes, keyed, prose, answers,

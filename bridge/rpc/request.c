@@ -238,13 +238,13 @@ tb_request_audience(const struct tb_request *request)
 const char *
 tb_request_site(const struct tb_request *request)
 {
-	return request->bridge->conf->site;
+	return request->site ? request->site : request->bridge->conf->site;
 }
 
 const char *
 tb_request_till(const struct tb_request *request)
 {
-	return request->bridge->conf->till;
+	return request->till ? request->till : request->bridge->conf->till;
 }
 
 uint32_t

@@ -152,5 +152,4 @@ struct tb_connector {
 };
 
 #define TB_CONNECTOR_SYMBOL "tb_connector"
-/* The module's file, in the module directory; %2$s is the name as [loyalty] says it. */
-#define TB_CONNECTOR_FILE "%2$s.so"
+/* The module's file is NAME.so in the module directory, NAME as [loyalty] says it. */

@@ -187,7 +187,7 @@ class Bridge:
 
     def environment(self):
         env = dict(os.environ, RUNTIME_DIRECTORY=self.runtime, STATE_DIRECTORY=self.state)
-        env['TILLBRIDGE_MODULE_DIR'] = os.path.join(BUILD, 'plugins', 'loyalty')
+        env['TILLBRIDGE_MODULE_DIR'] = BUILD
         options = 'detect_leaks=1:abort_on_error=0:exitcode=99:handle_segv=1'
         env.setdefault('ASAN_OPTIONS', options)
         env.setdefault('UBSAN_OPTIONS', 'print_stacktrace=1:halt_on_error=1:exitcode=99')

@@ -26,7 +26,7 @@ struct tb_exchanges {
 	struct tb_loop *loop;
 	CURLM *multi;
 	struct tb_source *timer;
-	char *url, *ca_file, *authorization;
+	char *url, *ca_file, *authorization, *site, *till;
 	struct tb_list running;
 	struct tb_list sockets;
 	uint64_t next_id, epoch;
@@ -255,12 +255,14 @@ tb_exchanges_new(struct tb_loop *loop, const struct tb_exchange_settings *settin
 	tb_list_init(&xs->sockets);
 	xs->url = strdup(settings->url);
 	xs->ca_file = settings->ca_file ? strdup(settings->ca_file) : NULL;
+	xs->site = strdup(settings->site);
+	xs->till = strdup(settings->till);
 	if (settings->token &&
 		asprintf(&xs->authorization, "Authorization: Bearer %s", settings->token) < 0)
 		xs->authorization = NULL;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
 		xs->multi = curl_multi_init();
-	if (!xs->url || (settings->ca_file && !xs->ca_file) ||
+	if (!xs->url || !xs->site || !xs->till || (settings->ca_file && !xs->ca_file) ||
 		(settings->token && !xs->authorization) || !xs->multi ||
 		tb_loop_add_timer(loop, 1000, on_timer, xs, &xs->timer) < 0 ||
 		getrandom(&xs->epoch, sizeof(xs->epoch), 0) < 0) {
@@ -295,6 +297,8 @@ tb_exchanges_free(struct tb_exchanges *xs)
 	free(xs->url);
 	free(xs->ca_file);
 	free(xs->authorization);
+	free(xs->site);
+	free(xs->till);
 	free(xs);
 }
 
@@ -324,6 +328,10 @@ add_headers(struct exchange *x, const char *key)
 		r = add_header(x, "%s", "Expect:"); /* no waiting for 100-continue */
 	if (r == 0)
 		r = add_header(x, REQUEST_HEADER ": %s", x->id);
+	if (r == 0)
+		r = add_header(x, "Tillbridge-Site: %s", x->owner->site);
+	if (r == 0)
+		r = add_header(x, "Tillbridge-Till: %s", x->owner->till);
 	if (r == 0 && x->owner->authorization)
 		r = add_header(x, "%s", x->owner->authorization);
 	/* A structured string: the quotes belong to it. Keys are printable ASCII without them, or

@@ -15,10 +15,11 @@
 struct tb_exchanges;
 
 struct tb_exchange_settings {
-	const char *url;     /* "https://hub.example:7443", without a path */
-	const char *ca_file; /* PEM: an authority, or the server's own certificate; NULL: the
-	                        system's */
-	const char *token;   /* bearer token; NULL: none */
+	const char *url;         /* "https://hub.example:7443", without a path */
+	const char *ca_file;     /* PEM: an authority, or the server's own certificate; NULL: the
+	                            system's */
+	const char *token;       /* bearer token; NULL: none */
+	const char *site, *till; /* ours, which the token must have been made for */
 };
 
 /*

@@ -209,6 +209,8 @@ hub_start(const struct tb_host *host, struct tb_connector_state **ret, char **re
 	struct tb_exchange_settings settings = {
 		.url = host->setting(host, "url"),
 		.ca_file = host->setting(host, "ca_file"),
+		.site = host->site,
+		.till = host->till,
 	};
 	const char *token_file = host->setting(host, "token_file");
 	char token[TOKEN_MAX];

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One request from its head to its answer: who may, what is called, how much is read. The answer
+ * may come later; the connection is suspended until then.
+ */
+
+#include "bridge/http/listener.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct exchange *
+exchange_new(struct tb_http_state *state, struct MHD_Connection *connection)
+{
+	struct exchange *x = calloc(1, sizeof(*x));
+
+	if (!x)
+		return NULL;
+	x->state = state;
+	x->connection = connection;
+	x->body = TB_BUF_INIT(TB_HTTP_BODY_MAX);
+	tb_list_append(&state->exchanges, &x->node);
+	return x;
+}
+
+void
+tb_http_completed(void *userdata, struct MHD_Connection *connection, void **context,
+	enum MHD_RequestTerminationCode why)
+{
+	struct tb_http_state *state = userdata;
+	struct exchange *x = *context;
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct door_connection *c = info ? info->socket_context : NULL;
+
+	/* Between requests a kept-alive connection owes nothing: MHD's own time-out ends it. */
+	if (c)
+		c->since_us = TB_NEVER;
+	*context = NULL;
+	if (!x)
+		return;
+	tb_list_remove(&x->node);
+	tb_list_init(&x->node);
+	if (x->called && !x->answered) {
+		/* The daemon still works on it: the answer frees it. */
+		x->connection = NULL;
+		return;
+	}
+	tb_buf_done(&x->body);
+	free(x->answer);
+	free(x);
+	(void)state;
+}
+
+/* ---- the head ---- */
+
+/* "Bearer TOKEN" of a token that was given out. */
+static bool
+authorized(struct exchange *x)
+{
+	const char *header = MHD_lookup_connection_value(
+		x->connection, MHD_HEADER_KIND, "Authorization");
+
+	if (!header || strncasecmp(header, "Bearer ", 7) != 0 ||
+		strlen(header + 7) > TB_HTTP_TOKEN_MAX)
+		return false;
+	return x->state->host->find_token(x->state->host, header + 7, &x->peer);
+}
+
+/* The till's own configuration must agree with the token it was given. */
+static bool
+agrees(struct exchange *x)
+{
+	const char *site = MHD_lookup_connection_value(
+		x->connection, MHD_HEADER_KIND, "Tillbridge-Site");
+	const char *till = MHD_lookup_connection_value(
+		x->connection, MHD_HEADER_KIND, "Tillbridge-Till");
+
+	return (!site || strcmp(site, x->peer.site) == 0) &&
+	       (!till || strcmp(till, x->peer.till) == 0);
+}
+
+/* Idempotency-Key is a structured string: the quotes are its syntax. Without them it is taken as it
+ * is. */
+static bool
+read_key(struct exchange *x)
+{
+	const char *header = MHD_lookup_connection_value(
+		x->connection, MHD_HEADER_KIND, "Idempotency-Key");
+	size_t len = header ? strlen(header) : 0;
+
+	if (len >= 2 && header[0] == '"' && header[len - 1] == '"')
+		header++, len -= 2;
+	if (len >= sizeof(x->key) || (header && memchr(header, '"', len)) ||
+		(header && memchr(header, '\\', len)))
+		return false;
+	if (len > 0)
+		memcpy(x->key, header, len);
+	return true;
+}
+
+/* The word of what is wrong with the head, NULL when it is fine. */
+static const char *
+check_head(struct exchange *x, const char *url, const char *verb)
+{
+	const char *length = MHD_lookup_connection_value(
+		x->connection, MHD_HEADER_KIND, "Content-Length");
+
+	if (!tb_http_origin_allowed(x->state, x->connection))
+		return "not_permitted";
+	if (!authorized(x))
+		return "unauthorized";
+	if (!agrees(x))
+		return "not_permitted";
+	if (strncmp(url, "/v1/", 4) != 0 || strlen(url + 4) >= sizeof(x->method) ||
+		strchr(url + 4, '/'))
+		return "no_method";
+	snprintf(x->method, sizeof(x->method), "%s", url + 4);
+	if (strcmp(verb, "GET") == 0)
+		return strcmp(x->method, "events") == 0 ? NULL : "bad_verb";
+	if (strcmp(verb, "POST") != 0)
+		return "bad_verb";
+	if (length && strtoull(length, NULL, 10) > TB_HTTP_BODY_MAX)
+		return "too_large";
+	return read_key(x) ? NULL : "bad_key";
+}
+
+/* ---- the call ---- */
+
+static void
+done(unsigned status, const char *body, size_t len, void *userdata)
+{
+	struct exchange *x = userdata;
+
+	x->answered = true;
+	if (!x->connection) { /* nobody waits any more */
+		tb_buf_done(&x->body);
+		free(x);
+		return;
+	}
+	x->status = status;
+	x->answer = malloc(len + 1);
+	if (x->answer) {
+		memcpy(x->answer, body, len);
+		x->answer[len] = '\0';
+		x->answer_len = len;
+	}
+	if (x->suspended) {
+		x->suspended = false;
+		MHD_resume_connection(x->connection);
+		tb_http_run(x->state);
+	}
+}
+
+static enum MHD_Result
+send_answer(struct exchange *x)
+{
+	if (!x->answer)
+		return MHD_NO;
+	return tb_http_send(x->state, x->connection, x->status,
+		x->status == MHD_HTTP_OK ? "application/json" : "application/problem+json",
+		x->answer, x->answer_len);
+}
+
+static enum MHD_Result
+call(struct exchange *x)
+{
+	static char empty[] = "{}";
+	const struct tb_http_host *host = x->state->host;
+
+	x->called = true;
+	if (x->body.len > 0)
+		host->call(host, &x->peer, x->method, x->body.data, x->body.len,
+			x->key[0] ? x->key : NULL, done, x);
+	else
+		host->call(host, &x->peer, x->method, empty, 2, x->key[0] ? x->key : NULL, done, x);
+	if (x->answered)
+		return send_answer(x);
+	x->suspended = true;
+	MHD_suspend_connection(x->connection);
+	return MHD_YES;
+}
+
+static void
+request_begins(struct MHD_Connection *connection, struct tb_http_state *state)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct door_connection *c = info ? info->socket_context : NULL;
+
+	if (c && c->since_us == TB_NEVER)
+		c->since_us = tb_loop_now_us(state->host->loop);
+}
+
+static void
+request_is_whole(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct door_connection *c = info ? info->socket_context : NULL;
+
+	if (c)
+		c->since_us = TB_NEVER;
+}
+
+static enum MHD_Result
+begin(struct tb_http_state *state, struct MHD_Connection *connection, const char *url,
+	const char *verb, void **context)
+{
+	struct exchange *x;
+	const char *wrong;
+
+	request_begins(connection, state);
+	if (strcmp(verb, "OPTIONS") == 0) {
+		request_is_whole(connection);
+		return tb_http_preflight(state, connection);
+	}
+	x = exchange_new(state, connection);
+	if (!x)
+		return MHD_NO;
+	*context = x;
+	wrong = check_head(x, url, verb);
+	if (wrong) {
+		x->refused = true;
+		return tb_http_refuse(state, connection, wrong);
+	}
+	return MHD_YES;
+}
+
+enum MHD_Result
+tb_http_access(void *userdata, struct MHD_Connection *connection, const char *url, const char *verb,
+	const char *version, const char *upload, size_t *upload_size, void **context)
+{
+	struct tb_http_state *state = userdata;
+	struct exchange *x = *context;
+
+	if (!x)
+		return begin(state, connection, url, verb, context);
+	if (x->answered)
+		return send_answer(x);
+	if (x->called || state->stopping)
+		return MHD_NO;
+	if (*upload_size > 0) {
+		tb_buf_add(&x->body, upload, *upload_size);
+		*upload_size = 0;
+		return MHD_YES;
+	}
+	request_is_whole(connection);
+	if (tb_buf_error(&x->body))
+		return tb_http_refuse(state, connection, "too_large");
+	if (strcmp(x->method, "events") == 0 && strcmp(verb, "GET") == 0)
+		return tb_http_stream(state, connection, &x->peer);
+	return call(x);
+}

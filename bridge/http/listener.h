@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the HTTP door share: the state, one exchange, one event stream. */
+#pragma once
+
+#include <microhttpd.h>
+#include "base/buf.h"
+#include "base/list.h"
+#include "bridge/http/http.h"
+
+struct tb_http_state {
+	const struct tb_http_host *host;
+	struct MHD_Daemon *daemon;
+	struct tb_source *ready, *timer, *overdue, *beat;
+	char *certificate, *key;
+	struct tb_list connections; /* struct door_connection.node */
+	struct tb_list exchanges;   /* struct exchange.node */
+	struct tb_list streams;     /* struct stream.node */
+	unsigned n_streams;
+	bool stopping;
+};
+
+/* One TCP connection: since when it owes us a whole request. */
+struct door_connection {
+	struct tb_list node;
+	struct MHD_Connection *connection;
+	uint64_t since_us; /* TB_NEVER while a request is answered */
+};
+
+/* One request and its answer. */
+struct exchange {
+	struct tb_list node;
+	struct tb_http_state *state;
+	struct MHD_Connection *connection;
+	struct tb_http_peer peer;
+	struct tb_buf body;
+	char method[65];
+	char key[128];
+	bool refused, called, suspended, answered;
+	unsigned status;
+	char *answer;
+	size_t answer_len;
+};
+
+/* exchange.c: MHD's callbacks. */
+enum MHD_Result tb_http_access(void *userdata, struct MHD_Connection *connection, const char *url,
+	const char *verb, const char *version, const char *upload, size_t *upload_size,
+	void **context);
+void tb_http_completed(void *userdata, struct MHD_Connection *connection, void **context,
+	enum MHD_RequestTerminationCode why);
+
+/* cors.c: whether the request's Origin is allowed (true without one), and the answer to a
+ * preflight. */
+bool tb_http_origin_allowed(const struct tb_http_state *state, struct MHD_Connection *connection);
+enum MHD_Result tb_http_preflight(struct tb_http_state *state, struct MHD_Connection *connection);
+/* The headers that every answer bears. */
+void tb_http_common_headers(const struct tb_http_state *state, struct MHD_Connection *connection,
+	struct MHD_Response *response);
+
+/* stream.c: GET /v1/events. */
+enum MHD_Result tb_http_stream(struct tb_http_state *state, struct MHD_Connection *connection,
+	const struct tb_http_peer *peer);
+void tb_http_streams_wake(struct tb_http_state *state);
+void tb_http_streams_end(struct tb_http_state *state);
+
+/* listener.c: work that MHD has after something was resumed. */
+void tb_http_run(struct tb_http_state *state);
+enum MHD_Result tb_http_refuse(
+	struct tb_http_state *state, struct MHD_Connection *connection, const char *word);
+enum MHD_Result tb_http_send(struct tb_http_state *state, struct MHD_Connection *connection,
+	unsigned status, const char *type, const char *body, size_t len);
