@@ -217,7 +217,7 @@ test_return_in_parts(void **state)
 				 "{'key':'x','sale':'S1','kind':'return','lines':[{'no':1,'"
 				 "quantity':2000}]}"),
 		TB_ERROR_INVALID_PARAMS);
-	assert_string_equal(text(s->last.json, "errors.0.pointer"), "/lines/0");
+	assert_string_equal(text(s->last.json, "errors.0.pointer"), "/lines/0/quantity");
 	assert_int_equal(refused(s, "passage.reverse",
 				 "{'key':'x','sale':'S1','kind':'return','lines':[{'no':9}]}"),
 		TB_ERROR_INVALID_PARAMS);
