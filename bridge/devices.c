@@ -219,15 +219,31 @@ tb_devices_claimant(struct tb_devices *devices, const char *name, uint64_t *ret_
 	return device->claimed_by;
 }
 
+/* Where the files of known models lie: installed, or in a build tree beside its modules. */
+static char *
+models_dir(void)
+{
+	const char *data = getenv("TILLBRIDGE_DATA_DIR"),
+		   *modules = getenv("TILLBRIDGE_MODULE_DIR");
+	char *dir = NULL;
+
+	if ((!data || !*data) && modules && *modules &&
+		asprintf(&dir, "%s/hw/devices", modules) > 0) {
+		if (access(dir, F_OK) == 0)
+			return dir;
+		free(dir);
+	}
+	return asprintf(&dir, "%s/devices", data && *data ? data : TB_DATA_DIR) < 0 ? NULL : dir;
+}
+
 static int
 load_models(struct tb_devices *devices)
 {
 	_cleanup_buf_ struct tb_buf problems = TB_BUF_INIT(65536);
-	_cleanup_free_ char *dir = NULL;
-	const char *data = getenv("TILLBRIDGE_DATA_DIR");
+	_cleanup_free_ char *dir = models_dir();
 	int r;
 
-	if (asprintf(&dir, "%s/devices", data && *data ? data : TB_DATA_DIR) < 0)
+	if (!dir)
 		return -ENOMEM;
 	r = tb_models_load(&devices->models, dir, &problems);
 	for (char *line = problems.data, *end; line && *line; line = end + 1) {

@@ -6,13 +6,12 @@ pseudo-terminals. What a scan means to a customer is another test's."""
 import os
 import pty
 import sys
-import tempfile
 import termios
 import time
 import tty
 
 sys.path.insert(0, os.path.dirname(__file__))
-from bridge import PATIENCE, ROOT, Bridge
+from bridge import PATIENCE, Bridge
 from bus import Bus
 from tap import Tap
 
@@ -62,9 +61,7 @@ def wait_state(till, name, state):
 
 
 def start_on(bus, bridge):
-    data = tempfile.mkdtemp(prefix='tillbridge-data-', dir=bridge.folder)
-    os.symlink(os.path.join(ROOT, 'hw', 'devices'), os.path.join(data, 'devices'))
-    bridge.start(env=dict(bus.environment(), TILLBRIDGE_DATA_DIR=data))
+    bridge.start(env=bus.environment())
 
 
 def plugged_pulled_and_plugged_again():
