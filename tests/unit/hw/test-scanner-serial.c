@@ -334,6 +334,17 @@ why_it_does_not_open(void **state)
 	assert_int_equal(try_open(bench, NULL, 0, &why_busy), -EBUSY);
 	assert_non_null(strstr(why_busy, "test-scanner"));
 
+	if (geteuid() == 0) {
+		_cleanup_free_ char *why_access = NULL;
+
+		assert_int_equal(chmod(bench->slave, 0600), 0);
+		assert_int_equal(seteuid(65534), 0);
+		assert_int_equal(try_open(bench, NULL, 0, &why_access), -EACCES);
+		assert_int_equal(seteuid(0), 0);
+		assert_non_null(strstr(why_access, "group"));
+		assert_non_null(strstr(why_access, "60-tillbridge.rules"));
+	}
+
 	free(bench->slave);
 	bench->slave = strdup("/dev/no/such/port");
 	assert_int_equal(try_open(bench, NULL, 0, &why), -ENOENT);
