@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The contract a device driver fills in: bytes and time in, events out, and for printers documents in.
- * A driver opens one device at an address, tells what happens on it, and closes it. It does not find
- * devices (enumerate.c), does not open them again after a loss (the daemon does, with backoff), and knows
- * no customer and no socket. Everything runs on the loop's thread; no slot blocks.
+ * The contract a device driver fills in: bytes and time in, events out, and for printers documents
+ * in. A driver opens one device at an address, tells what happens on it, and closes it. It does not
+ * find devices (enumerate.c), does not open them again after a loss (the daemon does, with
+ * backoff), and knows no customer and no socket. Everything runs on the loop's thread; no slot
+ * blocks.
  */
 #pragma once
 
@@ -65,7 +66,7 @@ struct tb_event {
 		struct {
 			const char *code, *uid; /* NULL when absent */
 			int track;              /* 1..3, 0 when it is no stripe */
-			const char *kind;       /* "loyalty", "staff", "unknown"; NULL with payment_refused */
+			const char *kind;       /* loyalty, staff, unknown; NULL when refused */
 			bool payment_refused;   /* a payment card: nothing of it is told */
 		} card;
 		enum tb_device_state state;
@@ -83,7 +84,13 @@ struct tb_event {
 /* One key of a [device] section that a driver understands. */
 struct tb_setting_spec {
 	const char *key;
-	enum { TB_SETTING_STRING, TB_SETTING_NUMBER, TB_SETTING_DURATION, TB_SETTING_BOOL, TB_SETTING_WORD } type;
+	enum {
+		TB_SETTING_STRING,
+		TB_SETTING_NUMBER,
+		TB_SETTING_DURATION,
+		TB_SETTING_BOOL,
+		TB_SETTING_WORD
+	} type;
 	const char *fallback; /* as text; NULL: none */
 	const char *words;    /* TB_SETTING_WORD: the allowed ones, "auto cr lf" */
 	int64_t min, max;     /* TB_SETTING_NUMBER; TB_SETTING_DURATION in µs */
@@ -91,7 +98,8 @@ struct tb_setting_spec {
 	const char *prose;    /* one line for the man page */
 };
 
-/* A section's key as it stands in the configuration or the device file, checked against the spec. */
+/* A section's key as it stands in the configuration or the device file, checked against the spec.
+ */
 struct tb_setting {
 	const char *key, *value;
 };
@@ -107,9 +115,10 @@ struct tb_device_config {
 	bool unasked;
 };
 
-/* The value of a key, else the spec's fallback; the n-th (0 …) of a repeated key, NULL after the last. */
-const char *tb_device_setting(const struct tb_device_config *config, const struct tb_setting_spec *specs,
-	const char *key, size_t n);
+/* The value of a key, else the spec's fallback; the n-th (0 …) of a repeated key, NULL after the
+ * last. */
+const char *tb_device_setting(const struct tb_device_config *config,
+	const struct tb_setting_spec *specs, const char *key, size_t n);
 /* As a number: itself, a duration in µs, a switch as 0 or 1, a word as its place in `words`. */
 int64_t tb_device_setting_number(const struct tb_device_config *config,
 	const struct tb_setting_spec *specs, const char *key);
@@ -122,8 +131,9 @@ int tb_duration_parse(const char *text, uint64_t *ret_us);
 struct tb_device_host {
 	struct tb_loop *loop;
 	/*
-	 * The event and what it points to are borrowed until emit returns. After TB_EVENT_STATE with
-	 * TB_DEVICE_LOST, TB_DEVICE_REFUSED (not tried again) or TB_DEVICE_BUSY the driver is silent and waits for `close`, which never comes from within emit.
+	 * The event and what it points to are borrowed until emit returns. After TB_EVENT_STATE
+	 * with TB_DEVICE_LOST, TB_DEVICE_REFUSED (not tried again) or TB_DEVICE_BUSY the driver is
+	 * silent and waits for `close`, which never comes from within emit.
 	 */
 	void (*emit)(const struct tb_device_host *host, const struct tb_event *event);
 	void *userdata;
@@ -141,26 +151,27 @@ struct tb_print_report {
 struct tb_print_job {
 	const char *id;
 	const struct tb_document *document; /* or NULL, and then */
-	const uint8_t *raw;                 /* bytes that go out as they are, nothing of ours between them */
+	const uint8_t *raw; /* bytes that go out as they are, nothing of ours between them */
 	size_t raw_len;
 };
 
 struct tb_printer_ops {
 	/*
 	 * Whether the document can be printed with these settings, and what would be lost; needs no
-	 * open device. 0, or -EINVAL with ret_why, a sentence for the programmer of the till (to free).
+	 * open device. 0, or -EINVAL with ret_why, a sentence for the programmer of the till (to
+	 * free).
 	 */
 	int (*check)(const struct tb_device_config *config, const struct tb_document *document,
 		struct tb_print_report *ret, char **ret_why);
 	/*
-	 * Prints one job; the next is given only after this one ended. The job and its bytes stay valid until
-	 * then. Progress is told by TB_EVENT_JOB; the last one has sent, confirmed, failed or unknown,
-	 * or held: then the cause is told, and the driver goes on by itself when the printer does, as
-	 * long as the device is open. -EBUSY while a job is under way.
+	 * Prints one job; the next is given only after this one ended. The job and its bytes stay
+	 * valid until then. Progress is told by TB_EVENT_JOB; the last one has sent, confirmed,
+	 * failed or unknown, or held: then the cause is told, and the driver goes on by itself when
+	 * the printer does, as long as the device is open. -EBUSY while a job is under way.
 	 */
 	int (*print)(struct tb_device *device, const struct tb_print_job *job);
-	/* Stops the job under way as soon as the printer is between two commands; it ends as `failed` with
-	 * reason cancelled when bytes were taken, else as `cancelled`. */
+	/* Stops the job under way as soon as the printer is between two commands; it ends as
+	 * `failed` with reason cancelled when bytes were taken, else as `cancelled`. */
 	int (*cancel)(struct tb_device *device);
 };
 
@@ -168,17 +179,19 @@ struct tb_driver {
 	const char *name; /* "scanner-serial" */
 	enum { TB_CLASS_SCANNER, TB_CLASS_CARD, TB_CLASS_PRINTER, TB_CLASS_DISPLAY } class;
 	const struct tb_setting_spec *settings; /* ends with a NULL key */
-	/* Which nodes of a plugged device it opens, best first: "hidraw usb", "lp usb tty"; they come
-	 * as an address with that prefix. NULL: only what the configuration names. */
+	/* Which nodes of a plugged device it opens, best first: "hidraw usb", "lp usb tty"; they
+	 * come as an address with that prefix. NULL: only what the configuration names. */
 	const char *nodes;
 	/*
-	 * Starts to open the device. 0: TB_EVENT_STATE tells when it is ready, or lost. Negative errno with
-	 * ret_why (a sentence naming culprit and cure, to free): -EACCES no_access, -ENOENT, -ENODEV absent,
-	 * -EBUSY busy with another program, -EINVAL a setting that this device cannot do: refused.
+	 * Starts to open the device. 0: TB_EVENT_STATE tells when it is ready, or lost. Negative
+	 * errno with ret_why (a sentence naming culprit and cure, to free): -EACCES no_access,
+	 * -ENOENT, -ENODEV absent, -EBUSY busy with another program, -EINVAL a setting that this
+	 * device cannot do: refused.
 	 */
 	int (*open)(const struct tb_device_config *config, const struct tb_device_host *host,
 		struct tb_device **ret, char **ret_why);
-	/* Ends everything at once, gives the device back to the kernel; what was half read is dropped. */
+	/* Ends everything at once, gives the device back to the kernel; what was half read is
+	 * dropped. */
 	void (*close)(struct tb_device *device);
 	const struct tb_printer_ops *printer; /* NULL for what is no printer */
 };

@@ -16,8 +16,10 @@ struct tb_scan_field {
 };
 
 struct tb_scan {
-	char *code;            /* UTF-8, GS as U+001D between fields, a leading GS dropped; U+FFFD for a wrong byte or NUL */
-	uint8_t *raw;          /* the code's bytes, only where they are not UTF-8 or hold a NUL; else NULL */
+	/* UTF-8, GS as U+001D between fields, a leading one dropped; U+FFFD for a wrong byte or NUL
+	 */
+	char *code;
+	uint8_t *raw; /* the code's bytes, only where they are not UTF-8 or hold a NUL; else NULL */
 	size_t raw_len;
 	char aim[4];           /* "]Q1", "" when the wire does not tell */
 	const char *symbology; /* the word of devices.md, NULL when unknown; static */
@@ -27,9 +29,9 @@ struct tb_scan {
 };
 
 /*
- * bytes: the code as it came, AIM prefix included where there is one. symbology: the word when the wire
- * names it in another way (a HID report, a camera, scan.submit), else NULL; the prefix wins over it.
- * -ENOMEM, -E2BIG above TB_CODE_MAX, -ENODATA when no code is left.
+ * bytes: the code as it came, AIM prefix included where there is one. symbology: the word when the
+ * wire names it in another way (a HID report, a camera, scan.submit), else NULL; the prefix wins
+ * over it. -ENOMEM, -E2BIG above TB_CODE_MAX, -ENODATA when no code is left.
  */
 int tb_scan_init(struct tb_scan *scan, const uint8_t *bytes, size_t len, const char *symbology);
 void tb_scan_done(struct tb_scan *scan);
