@@ -401,6 +401,11 @@ look_at_class(struct tb_enumerate *enumerate, const char *subsystem, const char 
 
 	snprintf(dir_path, sizeof(dir_path), "/sys/class/%s", subsystem);
 	dir = opendir(dir_path);
+	if (!dir) {
+		/* usb is a bus, and no class */
+		snprintf(dir_path, sizeof(dir_path), "/sys/bus/%s/devices", subsystem);
+		dir = opendir(dir_path);
+	}
 	while (dir && (item = readdir(dir))) {
 		struct udev_device *device;
 		ssize_t n;

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -376,7 +377,7 @@ do_driver(struct printer *printer, UMockdevIoctlClient *client)
 {
 	UMockdevIoctlData *data = NULL;
 	struct usbdevfs_ioctl *wrapped = argument(client, sizeof(*wrapped), &data);
-	unsigned code = wrapped ? (unsigned)wrapped->ioctl_code : 0;
+	int code = wrapped ? wrapped->ioctl_code : 0;
 	int error = 0;
 
 	if (code == USBDEVFS_DISCONNECT && printer->driver) {
