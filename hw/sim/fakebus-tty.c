@@ -66,6 +66,26 @@ tty_ioctl(struct node *node, UMockdevIoctlClient *client)
 		g_object_unref(value);
 		umockdev_ioctl_client_complete(client, 0, 0);
 		return TRUE;
+	case TIOCEXCL:
+		node->holder = client;
+		umockdev_ioctl_client_complete(client, 0, 0);
+		return TRUE;
+	case TIOCNXCL:
+		if (node->holder == client)
+			node->holder = NULL;
+		umockdev_ioctl_client_complete(client, 0, 0);
+		return TRUE;
+	case TIOCGEXCL:
+		/* the mark is no longer than its program, although we keep the pty open ourselves
+		 */
+		bits = node->held || (node->holder && node->holder != client);
+		value = umockdev_ioctl_data_resolve(arg, 0, sizeof(bits), NULL);
+		if (value) {
+			memcpy(value->data, &bits, sizeof(bits));
+			g_object_unref(value);
+		}
+		umockdev_ioctl_client_complete(client, value ? 0 : -1, value ? 0 : EFAULT);
+		return TRUE;
 	case TIOCGSERIAL:
 	case TIOCSSERIAL:
 	case TIOCMIWAIT:
@@ -75,6 +95,13 @@ tty_ioctl(struct node *node, UMockdevIoctlClient *client)
 	default:
 		return FALSE;
 	}
+}
+
+static void
+tty_closed(struct node *node, UMockdevIoctlClient *client)
+{
+	if (node->holder == client)
+		node->holder = NULL;
 }
 
 static void
@@ -91,6 +118,7 @@ const struct node_kind node_tty = {
 	.describe = tty_describe,
 	.ioctl = tty_ioctl,
 	.scan = tty_scan,
+	.closed = tty_closed,
 };
 
 /* A scanner that is a serial port by itself, with no adapter between. */
@@ -100,4 +128,5 @@ const struct node_kind node_acm = {
 	.describe = tty_describe,
 	.ioctl = tty_ioctl,
 	.scan = tty_scan,
+	.closed = tty_closed,
 };

@@ -25,6 +25,7 @@
  * - text NODE TEXT: the same without CR or Enter
  * - send NODE HEX: bytes as they are; on hidraw one report, on lp an answer of the printer
  * - keys NODE CODE:VALUE…: keys of input by their number, 1 down, 0 up
+ * - hold NODE, leave NODE: another program has the tty to itself, and no longer
  * - hangup NODE: who has it open is hung up, the device stays plugged
  * - settings NODE: says speed, mode and flow control as the program has set them
  * - sleep MS: waits before the next command
@@ -34,7 +35,8 @@
  *
  * What happened is said on stdout, one a line: `bus DIR`, `plugged NODE PORT`, `unplugged NODE`,
  * `opened NODE`, `closed NODE`, `sent NODE COUNT`, `received NODE HEX`, `feature NODE HEX`,
- * `grabbed NODE`, `released NODE`, `hungup NODE`, `settings NODE 9600 8N1 none`, `started PID`,
+ * `grabbed NODE`, `released NODE`, `held NODE`, `left NODE`, `hungup NODE`,
+ * `settings NODE 9600 8N1 none`, `started PID`,
  * `exited CODE`, `error WHAT`.
  */
 
@@ -198,6 +200,9 @@ node_command(char **words, char *rest)
 		cmd_settings(node);
 	} else if (!strcmp(verb, "send")) {
 		cmd_send(node, rest);
+	} else if (!strcmp(verb, "hold") || !strcmp(verb, "leave")) {
+		node->held = verb[0] == 'h';
+		say("%s %s", node->held ? "held" : "left", node->name);
 	} else if (!strcmp(verb, "hangup")) {
 		node_hangup(node);
 	} else if (!strcmp(verb, "keys") && node->kind->keys) {

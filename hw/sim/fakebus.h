@@ -30,6 +30,8 @@ struct node {
 
 	/* What the kinds know of it; read from umockdev's thread as well. */
 	int modem_lines;
+	UMockdevIoctlClient *holder; /* tty: who has marked it as his own */
+	gboolean held;               /* tty: somebody else has */
 	GByteArray *descriptor; /* hidraw: of its reports */
 	char *device_id;        /* lp: IEEE 1284 */
 	int port_status;        /* lp */

@@ -5,6 +5,7 @@ pseudo-terminals. What a scan means to a customer is another test's."""
 
 import os
 import pty
+import signal
 import sys
 import termios
 import time
@@ -200,6 +201,30 @@ def hid_pos_needs_no_section():
             bridge.remove()
 
 
+def a_port_that_is_held_is_waited_for():
+    """Busy, with who it may be; opened when it is left; not held by a daemon that was killed."""
+    with Bus() as bus:
+        bus.plug('ttyACM0', serial='NL1')
+        bus.process.say('hold ttyACM0')
+        bus.process.wait_line('held')
+        bridge = Bridge()
+        start_on(bus, bridge)
+        try:
+            with subscribed(bridge) as till:
+                wait_state(till, 'scanner-serial-NL1', 'busy')
+                reason = devices(till)['scanner-serial-NL1']['reason']
+                assert '/dev/ttyACM0' in reason and 'held by' in reason, reason
+                bus.process.say('leave ttyACM0')
+                till.event('device', lambda p: p['state'] == 'ready')
+            bridge.stop(signal.SIGKILL, quietly=True)
+            start_on(bus, bridge)
+            with subscribed(bridge) as till:
+                wait_state(till, 'scanner-serial-NL1', 'ready')
+            bridge.stop()
+        finally:
+            bridge.remove()
+
+
 def a_section_names_one_of_two():
     """Two equal scanners are two devices, whatever node the kernel gave them."""
     conf = '[device counter]\ndriver = scanner-serial\naddress = usb:1eab:8006\n'
@@ -344,8 +369,8 @@ def main():
     tap = Tap()
     for check in (a_pty_is_a_scanner_too, a_claimant_has_the_scans_to_himself,
                   plugged_pulled_and_plugged_again, adapters_must_be_named, by_id_is_followed,
-                  hid_pos_needs_no_section, a_section_names_one_of_two, plugged_a_hundred_times,
-                  seven_bits_are_refused_where_there_are_none):
+                  a_port_that_is_held_is_waited_for, hid_pos_needs_no_section,
+                  a_section_names_one_of_two, plugged_a_hundred_times, seven_bits_are_refused_where_there_are_none):
         tap.run(check.__name__.replace('_', ' '), check)
     tap.done()
 
