@@ -147,15 +147,42 @@ tb_points_credit(struct tb_operation *op, struct tb_customer *c, const struct tb
 	return r >= 0 && in_debt ? tb_lots_fit(op, c) : r;
 }
 
+/* What the balance holds beyond the lots, when that is where the passage's points went. */
+static int
+never_ending_of(struct tb_operation *op, const struct tb_customer *c, int64_t passage, int64_t *ret)
+{
+	_cleanup_rows_ struct tb_rows *rows = NULL;
+	int r;
+
+	*ret = 0;
+	if (!(c->flags & TB_CUSTOMER_LOTS))
+		return 0;
+	r = tb_store_get(
+		op->store, &rows, "SELECT 1 FROM lots WHERE passage = ?1 LIMIT 1", V_INT(passage));
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = tb_store_get(op->store, &rows,
+		"SELECT SUM(remaining) FROM lots WHERE customer = ?1 AND remaining > 0",
+		V_INT(c->id));
+	if (r >= 0)
+		*ret = TB_MAX(c->points - (r > 0 ? tb_rows_int(rows, 0) : 0), INT64_C(0));
+	return r < 0 ? r : 0;
+}
+
 int
 tb_points_debit(struct tb_operation *op, struct tb_customer *c, const struct tb_entry *entry,
 	int64_t passage)
 {
-	int64_t missing = -entry->delta;
+	int64_t missing = -entry->delta, endless;
 	int r = 0;
 
-	if (passage)
+	if (passage) {
 		r = take_off(op, c, passage, missing, &missing);
+		if (r >= 0)
+			r = never_ending_of(op, c, passage, &endless);
+		if (r >= 0)
+			missing -= TB_MIN(missing, endless);
+	}
 	if (r >= 0)
 		r = take_off(op, c, 0, missing, &missing);
 	return r < 0 ? r : tb_entry_add(op, c, entry);
