@@ -370,7 +370,8 @@ def main():
     for check in (a_pty_is_a_scanner_too, a_claimant_has_the_scans_to_himself,
                   plugged_pulled_and_plugged_again, adapters_must_be_named, by_id_is_followed,
                   a_port_that_is_held_is_waited_for, hid_pos_needs_no_section,
-                  a_section_names_one_of_two, plugged_a_hundred_times, seven_bits_are_refused_where_there_are_none):
+                  a_section_names_one_of_two, plugged_a_hundred_times,
+                  seven_bits_are_refused_where_there_are_none):
         tap.run(check.__name__.replace('_', ' '), check)
     tap.done()
 
