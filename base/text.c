@@ -117,10 +117,24 @@ tb_text_fold(const char *text)
 	return collapse(map(text, UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD));
 }
 
+/* The ligatures that French writes and keyboards lack; folded they are two bytes, as they were. */
+static char *
+untie(char *text)
+{
+	for (char *p = text; p && *p; p++) {
+		if (strncmp(p, "\xc5\x93", 2) == 0)
+			memcpy(p, "oe", 2);
+		else if (strncmp(p, "\xc3\xa6", 2) == 0)
+			memcpy(p, "ae", 2);
+	}
+	return text;
+}
+
 char *
 tb_text_fold_search(const char *text)
 {
-	return collapse(map(text, UTF8PROC_DECOMPOSE | UTF8PROC_CASEFOLD | UTF8PROC_STRIPMARK));
+	return collapse(untie(
+		map(text, UTF8PROC_DECOMPOSE | UTF8PROC_CASEFOLD | UTF8PROC_STRIPMARK)));
 }
 
 static const struct {

@@ -17,7 +17,7 @@ char *tb_text_nfc(const char *text);
 
 /*
  * For matching names of articles: NFC, case folded, runs of white space as one blank, none at the
- * ends. For searching people: the same with accents removed. NULL as above.
+ * ends. For searching people: the same with accents removed and ligatures untied. NULL as above.
  */
 char *tb_text_fold(const char *text);
 char *tb_text_fold_search(const char *text);

@@ -118,12 +118,21 @@ add_text(struct tb_buf *raw, const json_t *value)
 	}
 }
 
+/* Numbers alone are walked where they are kept; one with letters is a word like any other. */
+static void
+add_number(struct tb_buf *raw, const json_t *value)
+{
+	if (json_is_string(value) && !is_digits_only(json_string_value(value)))
+		add_text(raw, value);
+}
+
 /* The first line: what a search may begin with. */
 static int
 add_names(struct tb_buf *words, const json_t *record)
 {
 	static const char *const texts[] = {"first_name", "last_name", "city"};
 	_cleanup_buf_ struct tb_buf raw = TB_BUF_INIT(0);
+	const char *name;
 	json_t *value;
 	size_t i;
 
@@ -135,6 +144,10 @@ add_names(struct tb_buf *words, const json_t *record)
 		tb_buf_add_byte(&raw, ' ');
 		tb_buf_add(&raw, email, strcspn(email, "@"));
 	}
+	json_array_foreach(json_object_get(record, "cards"), i, value)
+		add_number(&raw, json_object_get(value, "number"));
+	json_object_foreach(json_object_get(record, "external_refs"), name, value)
+		add_number(&raw, value);
 	return add_folded(words, &raw);
 }
 
