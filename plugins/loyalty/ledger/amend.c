@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "base/money.h"
+#include "plugins/loyalty/ledger/json.h"
 #include "plugins/loyalty/ledger/passages.h"
 
 struct amending {
@@ -140,7 +141,7 @@ rewrite_body(struct amending *a, char **ret)
 			a->passage.body, "total", json_integer(a->basket.basket.total)) < 0 ||
 		(lines && json_object_set(a->passage.body, "lines", lines) < 0))
 		return -ENOMEM;
-	*ret = json_dumps(a->passage.body, JSON_COMPACT);
+	*ret = tb_json_text(a->passage.body);
 	return *ret ? 0 : -ENOMEM;
 }
 

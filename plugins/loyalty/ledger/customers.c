@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "plugins/loyalty/ledger/json.h"
 
 #define TOKEN_PREFIX "TB:"
 #define TOKEN_SYMBOLS 16
@@ -263,20 +264,14 @@ tb_customer_update(struct tb_operation *op)
 
 /* ---- customer.compare --------------------------------------------------------------------- */
 
-static int
+static void
 write_difference(struct tb_jsonw *w, const char *field, const json_t *till, const json_t *ours)
 {
-	_cleanup_free_ char *a = till ? json_dumps(till, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-	_cleanup_free_ char *b = ours ? json_dumps(ours, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-
 	tb_jsonw_object(w, NULL);
 	tb_jsonw_string(w, "field", field);
-	if (a)
-		tb_jsonw_raw(w, "till", a, strlen(a));
-	if (b)
-		tb_jsonw_raw(w, "ours", b, strlen(b));
+	tb_json_write(w, "till", till);
+	tb_json_write(w, "ours", ours);
 	tb_jsonw_end_object(w);
-	return (till && !a) || (ours && !b) ? -ENOMEM : 0;
 }
 
 /* Field by field, those the till gave. What cannot be cleaned is compared as it stands. */
@@ -303,16 +298,15 @@ tb_customer_compare(struct tb_operation *op)
 	ours = tb_record_parse(&c);
 	if (!ours)
 		return -ENOMEM;
-	r = 0;
 	tb_jsonw_object(&w, NULL);
 	tb_jsonw_array(&w, "differences");
 	json_object_foreach(till, field, value) {
 		const json_t *mine = json_object_get(ours, field);
 
-		if (r >= 0 && !tb_record_same(op, field, value, mine))
-			r = write_difference(&w, field, value, mine);
+		if (!tb_record_same(op, field, value, mine))
+			write_difference(&w, field, value, mine);
 	}
 	tb_jsonw_end_array(&w);
 	tb_jsonw_end_object(&w);
-	return r;
+	return 0;
 }

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "plugins/loyalty/ledger/json.h"
 #include "plugins/loyalty/ledger/records.h"
 #include "plugins/loyalty/ledger/words.h"
 
@@ -109,7 +110,7 @@ write_row(struct tb_operation *op, int64_t id, int64_t revision, const json_t *r
 	int r;
 
 	if (json_array_size(list)) {
-		groups = json_dumps(list, JSON_COMPACT);
+		groups = tb_json_text(list);
 		if (!groups)
 			return -ENOMEM;
 	}

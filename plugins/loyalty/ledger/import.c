@@ -207,6 +207,18 @@ import_clean(struct importing *m, size_t index, json_t *record)
 	return id ? fill(m, &c, record) : create(m, record);
 }
 
+/* A value that the bridge's tables refused: told here, where the others are told. */
+static bool
+found_before(struct importing *m, size_t index, const json_t *in)
+{
+	const json_t *first = json_array_get(json_object_get(in, "fault"), 0);
+
+	if (first)
+		report(m, index, json_string_value(json_object_get(first, "pointer")),
+			json_string_value(json_object_get(first, "code")));
+	return first != NULL;
+}
+
 static int
 import_one(struct importing *m, size_t index, const json_t *in)
 {
@@ -215,6 +227,8 @@ import_one(struct importing *m, size_t index, const json_t *in)
 	char prefix[32];
 	int r;
 
+	if (found_before(m, index, in))
+		return 0;
 	snprintf(prefix, sizeof(prefix), "/records/%zu", index);
 	r = tb_record_clean(m->op, in, prefix, &record, &faults);
 	if (r == -EINVAL) {

@@ -12,18 +12,41 @@
 
 /* ---- hash --------------------------------------------------------------------------------- */
 
-static int hash_value(struct sha256_ctx *sha, const json_t *value);
+/* Small pieces are gathered: the hash is fed in blocks. */
+struct hashing {
+	struct sha256_ctx sha;
+	size_t n;
+	uint8_t piece[512];
+};
+
+static int hash_value(struct hashing *h, const json_t *value);
 
 static void
-feed_sized(struct sha256_ctx *sha, char tag, const char *text, size_t len)
+feed(struct hashing *h, const void *data, size_t len)
+{
+	if (h->n + len > sizeof(h->piece)) {
+		sha256_update(&h->sha, h->n, h->piece);
+		h->n = 0;
+	}
+	if (len > sizeof(h->piece)) {
+		sha256_update(&h->sha, len, data);
+		return;
+	}
+	memcpy(h->piece + h->n, data, len);
+	h->n += len;
+}
+
+static void
+feed_sized(struct hashing *h, char tag, const char *text, size_t len)
 {
 	uint8_t head[9] = {(uint8_t)tag};
 	uint64_t n = len;
 
 	/* With its length in front no two values read alike. */
 	memcpy(head + 1, &n, sizeof(n));
-	sha256_update(sha, sizeof(head), head);
-	sha256_update(sha, len, (const uint8_t *)text);
+	feed(h, head, sizeof(head));
+	if (len)
+		feed(h, text, len);
 }
 
 static int
@@ -33,7 +56,7 @@ by_name(const void *a, const void *b)
 }
 
 static int
-hash_object(struct sha256_ctx *sha, const json_t *object, const char *except)
+hash_object(struct hashing *h, const json_t *object, const char *except)
 {
 	const char *few[MEMBERS_MAX], **names = few;
 	_cleanup_free_ const char **many = NULL;
@@ -53,51 +76,51 @@ hash_object(struct sha256_ctx *sha, const json_t *object, const char *except)
 			names[n++] = name;
 	}
 	qsort(names, n, sizeof(*names), by_name);
-	feed_sized(sha, '{', (const char *)&n, sizeof(n));
+	feed_sized(h, '{', (const char *)&n, sizeof(n));
 	for (size_t i = 0; i < n && r >= 0; i++) {
-		feed_sized(sha, 'm', names[i], strlen(names[i]));
-		r = hash_value(sha, json_object_get(object, names[i]));
+		feed_sized(h, 'm', names[i], strlen(names[i]));
+		r = hash_value(h, json_object_get(object, names[i]));
 	}
 	return r;
 }
 
 static int
-hash_array(struct sha256_ctx *sha, const json_t *array)
+hash_array(struct hashing *h, const json_t *array)
 {
 	size_t n = json_array_size(array);
 	int r = 0;
 
-	feed_sized(sha, '[', (const char *)&n, sizeof(n));
+	feed_sized(h, '[', (const char *)&n, sizeof(n));
 	for (size_t i = 0; i < n && r >= 0; i++)
-		r = hash_value(sha, json_array_get(array, i));
+		r = hash_value(h, json_array_get(array, i));
 	return r;
 }
 
 /* Depth is bounded by the line's: 32. */
 static int
-hash_value(struct sha256_ctx *sha, const json_t *value)
+hash_value(struct hashing *h, const json_t *value)
 {
 	json_int_t number;
 	double real;
 
 	switch (json_typeof(value)) {
 	case JSON_OBJECT:
-		return hash_object(sha, value, NULL);
+		return hash_object(h, value, NULL);
 	case JSON_ARRAY:
-		return hash_array(sha, value);
+		return hash_array(h, value);
 	case JSON_STRING:
-		feed_sized(sha, 's', json_string_value(value), json_string_length(value));
+		feed_sized(h, 's', json_string_value(value), json_string_length(value));
 		return 0;
 	case JSON_INTEGER:
 		number = json_integer_value(value);
-		feed_sized(sha, 'i', (const char *)&number, sizeof(number));
+		feed_sized(h, 'i', (const char *)&number, sizeof(number));
 		return 0;
 	case JSON_REAL: /* only in a member nobody knows: compared as it was read */
 		real = json_real_value(value);
-		feed_sized(sha, 'r', (const char *)&real, sizeof(real));
+		feed_sized(h, 'r', (const char *)&real, sizeof(real));
 		return 0;
 	default:
-		feed_sized(sha, "tfn"[json_typeof(value) - JSON_TRUE], NULL, 0);
+		feed_sized(h, "tfn"[json_typeof(value) - JSON_TRUE], NULL, 0);
 		return 0;
 	}
 }
@@ -105,12 +128,13 @@ hash_value(struct sha256_ctx *sha, const json_t *value)
 int
 tb_hash_body(json_t *params, uint8_t out[TB_HASH_SIZE])
 {
-	struct sha256_ctx sha;
+	struct hashing h = {};
 	int r;
 
-	sha256_init(&sha);
-	r = hash_object(&sha, params, "key");
-	sha256_digest(&sha, TB_HASH_SIZE, out);
+	sha256_init(&h.sha);
+	r = hash_object(&h, params, "key");
+	sha256_update(&h.sha, h.n, h.piece);
+	sha256_digest(&h.sha, TB_HASH_SIZE, out);
 	return r;
 }
 

@@ -7,6 +7,7 @@
 
 #include <string.h>
 #include "plugins/loyalty/ledger/customers.h"
+#include "plugins/loyalty/ledger/json.h"
 #include "plugins/loyalty/ledger/keys.h"
 #include "plugins/loyalty/ledger/passages.h"
 #include "plugins/loyalty/ledger/reservations.h"
@@ -155,7 +156,7 @@ leave_alias(struct merging *m, const json_t *record)
 	_cleanup_(json_decrefp)
 		json_t *alias = json_pack("{s:O}", "token", json_object_get(record, "token"));
 	_cleanup_(json_decrefp) json_t *gone = json_copy((json_t *)record);
-	_cleanup_free_ char *text = alias ? json_dumps(alias, JSON_COMPACT) : NULL;
+	_cleanup_free_ char *text = alias ? tb_json_text(alias) : NULL;
 	int r;
 
 	if (!gone || !text)

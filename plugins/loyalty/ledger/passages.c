@@ -4,6 +4,7 @@
 #include "plugins/loyalty/ledger/passages.h"
 
 #include <string.h>
+#include "plugins/loyalty/ledger/json.h"
 
 void
 tb_passage_done(struct tb_passage *p)
@@ -268,16 +269,15 @@ tb_passage_refresh_last(struct tb_operation *op, struct tb_customer *c)
 }
 
 /* A member of the body as it stands, an empty list when it is not there. */
-static int
+static void
 write_member(struct tb_jsonw *w, const json_t *body, const char *name)
 {
 	const json_t *value = json_object_get(body, name);
-	_cleanup_free_ char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
 
-	if (value && !text)
-		return -ENOMEM;
-	tb_jsonw_raw(w, name, text ? text : "[]", text ? strlen(text) : 2);
-	return 0;
+	if (value)
+		tb_json_write(w, name, value);
+	else
+		tb_jsonw_raw(w, name, "[]", 2);
 }
 
 int
@@ -303,17 +303,13 @@ tb_passage_show(struct tb_operation *op)
 	tb_jsonw_int(&w, "points", p.earned_points);
 	tb_jsonw_int(&w, "wallet", p.earned_wallet);
 	tb_jsonw_end_object(&w);
-	r = write_member(&w, p.body, "reasons");
+	write_member(&w, p.body, "reasons");
 	if (p.has_total)
 		tb_jsonw_int(&w, "total", p.total);
-	if (r >= 0)
-		r = write_member(&w, p.body, "lines");
-	if (r >= 0)
-		r = write_member(&w, p.body, "tenders");
-	if (r >= 0)
-		r = write_member(&w, p.body, "adjustments");
-	if (r >= 0)
-		r = write_member(&w, p.body, "warnings");
+	write_member(&w, p.body, "lines");
+	write_member(&w, p.body, "tenders");
+	write_member(&w, p.body, "adjustments");
+	write_member(&w, p.body, "warnings");
 	tb_jsonw_end_object(&w);
-	return r;
+	return 0;
 }

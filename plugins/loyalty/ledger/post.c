@@ -7,6 +7,7 @@
 
 #include <string.h>
 #include "base/money.h"
+#include "plugins/loyalty/ledger/json.h"
 #include "plugins/loyalty/ledger/keys.h"
 #include "plugins/loyalty/ledger/passages.h"
 #include "plugins/loyalty/ledger/reservations.h"
@@ -497,39 +498,23 @@ write_answer(struct posting *p)
 }
 
 static int
-write_value(struct tb_jsonw *w, const char *name, const json_t *value)
-{
-	_cleanup_free_ char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
-
-	if (!value)
-		return 0;
-	if (!text)
-		return -ENOMEM;
-	tb_jsonw_raw(w, name, text, strlen(text));
-	return 0;
-}
-
-static int
 write_body(struct posting *p, struct tb_buf *body)
 {
 	struct tb_jsonw w = TB_JSONW(body);
-	int r;
 
 	tb_jsonw_object(&w, NULL);
-	r = write_value(&w, "lines", tb_param(p->op, "lines"));
+	tb_json_write(&w, "lines", tb_param(p->op, "lines"));
 	if (p->k.basket.has_total)
 		tb_jsonw_int(&w, "total", p->k.basket.basket.total);
-	if (r >= 0)
-		r = write_value(&w, "tenders", tb_param(p->op, "tenders"));
-	if (r >= 0)
-		r = write_value(&w, "adjustments", p->adjustments_json);
+	tb_json_write(&w, "tenders", tb_param(p->op, "tenders"));
+	tb_json_write(&w, "adjustments", p->adjustments_json);
 	tb_jsonw_int(&w, "n_uses", p->n_uses);
 	tb_reasons_write(&w, p->earned.reasons, p->earned.n_reasons);
 	tb_passage_write_imported(&w, &p->k.basket.basket);
 	tb_passage_write_facts(&w, tb_reckon_the_account(&p->k));
 	write_warnings(p, &w);
 	tb_jsonw_end_object(&w);
-	return r < 0 ? r : tb_buf_error(body);
+	return tb_buf_error(body);
 }
 
 static int

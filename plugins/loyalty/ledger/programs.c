@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "plugins/loyalty/ledger/json.h"
 
 #define PARSED_MAX 4 /* old versions kept parsed beside the current one */
 
@@ -301,7 +302,7 @@ int
 tb_program_show(struct tb_operation *op)
 {
 	const struct tb_program_version *v = tb_program_now(op->ledger);
-	_cleanup_free_ char *text = json_dumps(v->json, JSON_COMPACT);
+	_cleanup_free_ char *text = tb_json_text(v->json);
 	struct tb_jsonw w = TB_JSONW(op->out);
 
 	if (!text)
@@ -330,7 +331,7 @@ tb_program_replace(struct tb_operation *op)
 		return tb_refuse_faults(op, &faults);
 	if (r < 0)
 		return r;
-	text = json_dumps(json, JSON_COMPACT);
+	text = tb_json_text(json);
 	if (!text)
 		return -ENOMEM;
 	r = tb_store_run(op->store,

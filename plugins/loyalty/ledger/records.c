@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include "base/text.h"
+#include "plugins/loyalty/ledger/json.h"
 
 enum field_type {
 	FIELD_TEXT,
@@ -408,28 +409,33 @@ tb_record_parse(const struct tb_customer *c)
 	return json_loadb(c->record, c->record_len, 0, NULL);
 }
 
+static bool
+is_list(enum field_type type)
+{
+	return type == FIELD_PHONES || type == FIELD_EMAILS || type == FIELD_TEXTS ||
+	       type == FIELD_CARDS;
+}
+
 char *
 tb_record_text(const json_t *record)
 {
-	_cleanup_(json_decrefp) json_t *out = json_object();
-	json_t *value;
+	_cleanup_buf_ struct tb_buf buf = TB_BUF_INIT(0);
+	struct tb_jsonw w = TB_JSONW(&buf);
 
-	if (!out || json_object_set(out, "id", json_object_get(record, "id")) < 0)
-		return NULL;
+	tb_jsonw_object(&w, NULL);
+	tb_json_write(&w, "id", json_object_get(record, "id"));
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-		value = json_object_get(record, fields[i].name);
-		if (value && json_object_set(out, fields[i].name, value) < 0)
-			return NULL;
-		/* A list is there also when it holds nothing. */
-		if (!value &&
-			(fields[i].type == FIELD_PHONES || fields[i].type == FIELD_EMAILS ||
-				fields[i].type == FIELD_TEXTS || fields[i].type == FIELD_CARDS))
-			json_object_set_new(out, fields[i].name, json_array());
+		const json_t *value = json_object_get(record, fields[i].name);
+
+		if (value)
+			tb_json_write(&w, fields[i].name, value);
+		else if (is_list(fields[i].type)) /* it is there also when it holds nothing */
+			tb_jsonw_raw(&w, fields[i].name, "[]", 2);
 	}
-	if (json_object_set(out, "token", json_object_get(record, "token")) < 0 ||
-		json_object_set(out, "revision", json_object_get(record, "revision")) < 0)
-		return NULL;
-	return json_dumps(out, JSON_COMPACT);
+	tb_json_write(&w, "token", json_object_get(record, "token"));
+	tb_json_write(&w, "revision", json_object_get(record, "revision"));
+	tb_jsonw_end_object(&w);
+	return tb_buf_take(&buf);
 }
 
 bool

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/money.h"
+#include "plugins/loyalty/ledger/json.h"
 
 #define TOP_REWARDS 20
 
@@ -177,7 +178,7 @@ write_top_rewards(struct summary *s, struct tb_jsonw *w)
 	int r;
 
 	if (s->period.sites) {
-		sites = json_dumps(s->period.sites, JSON_COMPACT);
+		sites = tb_json_text(s->period.sites);
 		if (!sites)
 			return -ENOMEM;
 	}

@@ -206,6 +206,12 @@ sqlite_changes(struct tb_store *store)
 }
 
 static int64_t
+sqlite_written(struct tb_store *store)
+{
+	return sqlite3_total_changes64(self(store)->db);
+}
+
+static int64_t
 column_int(struct tb_rows *rows, int column)
 {
 	return sqlite3_column_int64(container_of(rows, struct statement, rows)->stmt, column);
@@ -320,6 +326,7 @@ static const struct tb_store_ops sqlite_ops = {
 	.next = sqlite_next,
 	.done = sqlite_done,
 	.changes = sqlite_changes,
+	.written = sqlite_written,
 	.column_int = column_int,
 	.column_text = column_text,
 	.bulk = sqlite_bulk,

@@ -53,6 +53,7 @@ struct tb_store_ops {
 	int (*next)(struct tb_rows *rows); /* 1: there is a row */
 	void (*done)(struct tb_rows *rows);
 	int64_t (*changes)(struct tb_store *store); /* rows that the last statement wrote */
+	int64_t (*written)(struct tb_store *store); /* rows written since it was opened */
 	int64_t (*column_int)(struct tb_rows *rows, int column);
 	/* NULL for a null; NUL terminated; valid until the next row. ret_len may be NULL. */
 	const char *(*column_text)(struct tb_rows *rows, int column, size_t *ret_len);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Group commit. A turn's writing calls are only collected; at its end they run in order within one
- * transaction. When the transaction itself is lost (a full disk may take all of it, not only the
- * call that met it) they run again one by one, so that nobody is told of something that is not on
- * disk.
+ * transaction. A call that is refused after it wrote is undone alone, by its savepoint. When the
+ * transaction itself is lost (a full disk may take all of it, not only the call that met it) they
+ * run again one by one, so that nobody is told of something that is not on disk.
  */
 
 #include "plugins/loyalty/ledger/turn.h"
@@ -197,30 +197,59 @@ undo(struct tb_ledger *l, enum tb_op what)
 	return r;
 }
 
+/* Runs one call and keeps its answer; what it did stands in the transaction, good or not. */
+static int
+run_call(struct tb_ledger *l, struct waiting *w, struct tb_buf *out, bool *ret_undo)
+{
+	struct tb_operation op = op_begin(l, &w->call, out, true);
+	enum tb_error error;
+	int r = run(&op);
+
+	log_failure(l, "a call failed", r);
+	error = error_of(&op, r);
+	if (keep_answer(w, &op, error) < 0)
+		fail(w, TB_ERROR_INTERNAL);
+	*ret_undo = w->error != TB_OK || op.undo;
+	if (!l->store->ops->in_transaction(l->store))
+		return r < 0 ? r : -EIO;
+	return 0;
+}
+
 /* Runs one call in its savepoint. Negative: the transaction is gone, with all before it. */
 static int
 run_in_savepoint(struct tb_ledger *l, struct waiting *w, struct tb_buf *out)
 {
-	struct tb_operation op = op_begin(l, &w->call, out, true);
-	enum tb_error error;
+	bool back;
 	int r;
 
 	/* Outside of a transaction a savepoint would be one of its own. */
 	if (!l->store->ops->in_transaction(l->store))
 		return -EIO;
 	r = l->store->ops->savepoint(l->store);
+	if (r >= 0)
+		r = run_call(l, w, out, &back);
 	if (r < 0)
 		return r;
-	r = run(&op);
-	log_failure(l, "a call failed", r);
-	error = error_of(&op, r);
-	if (keep_answer(w, &op, error) < 0)
-		fail(w, TB_ERROR_INTERNAL);
+	return back ? undo(l, w->call.op) : l->store->ops->release(l->store);
+}
+
+/*
+ * Runs one call without a savepoint, which costs a copy of every page it writes. -EAGAIN: it is to
+ * be undone and has written already, so the turn must be done again with savepoints.
+ */
+static int
+run_boldly(struct tb_ledger *l, struct waiting *w, struct tb_buf *out)
+{
+	int64_t before = l->store->ops->written(l->store);
+	bool back;
+	int r;
+
 	if (!l->store->ops->in_transaction(l->store))
-		return r < 0 ? r : -EIO;
-	if (w->error == TB_OK && !op.undo)
-		return l->store->ops->release(l->store);
-	return undo(l, w->call.op);
+		return -EIO;
+	r = run_call(l, w, out, &back);
+	if (r < 0)
+		return r;
+	return back && l->store->ops->written(l->store) != before ? -EAGAIN : 0;
 }
 
 /*
@@ -286,18 +315,35 @@ run_alone(struct tb_ledger *l, struct waiting *w, struct tb_buf *out)
 	fail(w, TB_ERROR_INTERNAL);
 }
 
-static void
-run_all(struct tb_ledger *l, struct tb_list *calls, struct tb_buf *out)
+typedef int (*run_fn)(struct tb_ledger *l, struct waiting *w, struct tb_buf *out);
+
+/* All calls in the transaction that is open, and its commit. */
+static int
+run_together(struct tb_ledger *l, struct tb_list *calls, struct tb_buf *out, run_fn one)
 {
 	struct waiting *w;
 	int r = lapse(l, out);
 
 	tb_list_for_each(w, calls, node) {
 		if (r >= 0)
-			r = run_in_savepoint(l, w, out);
+			r = one(l, w, out);
 	}
-	if (r >= 0)
-		r = commit(l);
+	return r < 0 ? r : commit(l);
+}
+
+/* Nearly every turn goes well: that is tried first, then with savepoints, then one by one. */
+static void
+run_all(struct tb_ledger *l, struct tb_list *calls, struct tb_buf *out)
+{
+	struct waiting *w;
+	int r = run_together(l, calls, out, run_boldly);
+
+	if (r == -EAGAIN) {
+		abandon(l);
+		r = l->store->ops->begin(l->store);
+		if (r >= 0)
+			r = run_together(l, calls, out, run_in_savepoint);
+	}
 	if (r >= 0)
 		return;
 	abandon(l);
@@ -463,7 +509,7 @@ last_id(struct tb_ledger *l)
 		" UNION ALL SELECT MAX(id) FROM reservations UNION ALL SELECT MAX(id) FROM uses"
 		" UNION ALL SELECT MAX(id) FROM lots UNION ALL SELECT MAX(id) FROM coupons"
 		" UNION ALL SELECT MAX(id) FROM gift_cards UNION ALL SELECT MAX(id) FROM keys) AS "
-	        "ids");
+		"ids");
 
 	l->last_id = r > 0 ? tb_rows_int(rows, 0) : 0;
 	return r < 0 ? r : 0;
