@@ -19,7 +19,14 @@ from bridge import BUILD, PATIENCE, ROOT, Bridge, Refused
 from expect import Mismatch, fill, match
 from tap import Skip, Tap, skip_all
 
-HUB = '[loyalty]\nconnector = hub\ndeadline = 500ms\n[hub]\nurl = https://127.0.0.1:9\n'
+# nobody listens there
+HUB = '''[loyalty]
+connector = hub
+deadline = 500ms
+[hub]
+url = https://127.0.0.1:9
+token_file = {folder}/token
+'''
 
 
 def check_error(wanted, refused):
@@ -149,7 +156,13 @@ def play(vector):
     reference = conf.get('product_reference')
     if reference:
         lines = f'product_reference = {reference}\n{lines}'
-    with Bridge(lines) as bridge:
+    bridge = Bridge(lines)
+    with open(os.open(os.path.join(bridge.folder, 'token'), os.O_WRONLY | os.O_CREAT, 0o600), 'w',
+              encoding='ascii') as file:
+        file.write('nobody-asks-for-it\n')
+    with open(bridge.conf, encoding='utf-8') as file:
+        bridge.configure(file.read().replace('{folder}', bridge.folder))
+    with bridge:
         Story(vector, bridge).play()
 
 
