@@ -267,6 +267,57 @@ check_value(struct tb_check *check, const struct place *place, const struct tb_f
 		check_map(check, place, field, value);
 }
 
+/* One value may be wrong in the file of a shop; a wrong form is the caller's mistake. */
+static bool
+is_of_value(const char *code)
+{
+	return tb_words_have("bad_value bad_time out_of_range too_long too_short too_many", code);
+}
+
+/* Puts what is wrong in the item's place, or refuses the call for it. */
+static void
+settle_alone(struct tb_check *check, const struct tb_check *alone, json_t *list, size_t i)
+{
+	_cleanup_buf_ struct tb_buf text = TB_BUF_INIT(0);
+	json_t *faults, *fault;
+	bool of_value = true;
+	size_t k;
+
+	tb_buf_add_byte(&text, '[');
+	tb_buf_add(&text, alone->errors.data, alone->errors.len);
+	tb_buf_add_byte(&text, ']');
+	faults = tb_buf_error(&text) ? NULL : json_loadb(text.data, text.len, 0, NULL);
+	json_array_foreach(faults, k, fault)
+		of_value &= is_of_value(json_string_value(json_object_get(fault, "code")));
+	if (faults && of_value) {
+		json_array_set_new(list, i, json_pack("{s:o}", "fault", faults));
+		return;
+	}
+	check->n_errors += faults == NULL;
+	json_array_foreach(faults, k, fault)
+		tb_check_add(check, json_string_value(json_object_get(fault, "pointer")),
+			json_string_value(json_object_get(fault, "code")));
+	json_decref(faults);
+}
+
+static void
+check_alone(struct tb_check *check, const struct place *place, const struct tb_field *field,
+	json_t *list)
+{
+	struct tb_check alone = {
+		.tolerant = check->tolerant,
+		.is_payment_card = check->is_payment_card,
+		.userdata = check->userdata,
+	};
+
+	check_value(&alone, place, field, json_array_get(list, place->index));
+	check->payment_card |= alone.payment_card;
+	check->unknown |= alone.unknown;
+	if (alone.n_errors)
+		settle_alone(check, &alone, list, place->index);
+	tb_check_done(&alone);
+}
+
 static void
 check_field(struct tb_check *check, const struct place *place, const struct tb_field *field,
 	json_t *value)
@@ -285,8 +336,12 @@ check_field(struct tb_check *check, const struct place *place, const struct tb_f
 		fault(check, place, "too_many");
 		return;
 	}
-	for (; inner.index < json_array_size(value); inner.index++)
-		check_value(check, &inner, field, json_array_get(value, inner.index));
+	for (; inner.index < json_array_size(value); inner.index++) {
+		if (field->flags & TB_ALONE)
+			check_alone(check, &inner, field, value);
+		else
+			check_value(check, &inner, field, json_array_get(value, inner.index));
+	}
 }
 
 /* Whether the row is one of those that the object's alternative has. */

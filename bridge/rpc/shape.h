@@ -27,6 +27,9 @@ enum tb_type {
 enum {
 	TB_REQUIRED = 1 << 0,
 	TB_LIST = 1 << 1, /* an array of these, at most `items` */
+	/* Of a list: an item with a value at fault does not refuse the others. It is handed on as
+	 * {"fault": [{pointer, code}]}, which no shape has, and the connector reports it. */
+	TB_ALONE = 1 << 2,
 };
 
 struct tb_shape;
