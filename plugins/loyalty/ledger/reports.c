@@ -21,6 +21,7 @@ struct summary {
 	struct tb_operation *op;
 	struct tb_period period;
 	int64_t passages, turnover;
+	int64_t points, wallet; /* earned, less what returns took back */
 	struct bucket hours[24];
 	/* days from the first on; grown as they come */
 	struct bucket *days;
@@ -110,7 +111,8 @@ read_passages(struct summary *s)
 {
 	_cleanup_rows_ struct tb_rows *rows = NULL;
 	int r = tb_store_get(s->op->store, &rows,
-		"SELECT occurred_at, turnover, site FROM passages WHERE occurred_at >= ?1"
+		"SELECT occurred_at, turnover, site, earned_points - back_points,"
+		" earned_wallet - back_wallet FROM passages WHERE occurred_at >= ?1"
 		" AND occurred_at < ?2 AND state = 'posted' ORDER BY occurred_at",
 		V_INT(s->period.from), V_INT(s->period.to));
 
@@ -119,6 +121,8 @@ read_passages(struct summary *s)
 
 		if (!tb_period_site(&s->period, tb_rows_text(rows, 2)))
 			continue;
+		s->points += tb_rows_int(rows, 3);
+		s->wallet += tb_rows_int(rows, 4);
 		e = add_passage(s, tb_rows_int(rows, 0), tb_rows_int(rows, 1));
 		if (e < 0)
 			return e;
@@ -199,25 +203,34 @@ write_top_rewards(struct summary *s, struct tb_jsonw *w)
 	return r;
 }
 
-/* What points and wallet moved, by kind; of all sites, as an account belongs to none. */
+/* What points and wallet moved: earned by the passages of the period, redeemed by its uses. */
 static int
 write_movements(struct summary *s, struct tb_jsonw *w)
 {
 	_cleanup_rows_ struct tb_rows *rows = NULL;
+	int64_t points = 0, wallet = 0;
 	int r = tb_store_get(s->op->store, &rows,
-		"SELECT unit, kind, SUM(delta) FROM entries WHERE at >= ?1 AND at < ?2"
-		" AND kind NOT IN ('hold', 'release') GROUP BY unit, kind ORDER BY unit, kind",
+		"SELECT r.site, SUM(u.points), SUM(CASE WHEN u.kind = 'wallet' THEN u.amount ELSE 0"
+		" END) FROM uses u JOIN reservations r ON r.id = u.reservation"
+		" WHERE u.at >= ?1 AND u.at < ?2 AND u.state = 'committed' GROUP BY r.site",
 		V_INT(s->period.from), V_INT(s->period.to));
 
-	tb_jsonw_array(w, "movements");
 	for (; r > 0; r = tb_rows_next(rows)) {
-		tb_jsonw_object(w, NULL);
-		tb_jsonw_string(w, "unit", tb_rows_text(rows, 0));
-		tb_jsonw_string(w, "kind", tb_rows_text(rows, 1));
-		tb_jsonw_int(w, "delta", tb_rows_int(rows, 2));
-		tb_jsonw_end_object(w);
+		if (!tb_period_site(&s->period, tb_rows_text(rows, 0)))
+			continue;
+		points += tb_rows_int(rows, 1);
+		wallet += tb_rows_int(rows, 2);
 	}
-	tb_jsonw_end_array(w);
+	tb_jsonw_object(w, "movements");
+	tb_jsonw_object(w, "points");
+	tb_jsonw_int(w, "earned", s->points);
+	tb_jsonw_int(w, "redeemed", points);
+	tb_jsonw_end_object(w);
+	tb_jsonw_object(w, "wallet");
+	tb_jsonw_int(w, "earned", s->wallet);
+	tb_jsonw_int(w, "redeemed", wallet);
+	tb_jsonw_end_object(w);
+	tb_jsonw_end_object(w);
 	return r;
 }
 

@@ -70,7 +70,6 @@ static const char step_1[] =
 	" by TEXT,"
 	" reason TEXT) STRICT;"
 	"CREATE INDEX entries_customer ON entries(customer, seq);"
-	"CREATE INDEX entries_time ON entries(at);"
 	"CREATE TRIGGER entries_stay BEFORE UPDATE ON entries"
 	" BEGIN SELECT RAISE(ABORT, 'entries are immutable'); END;"
 	"CREATE TRIGGER entries_remain BEFORE DELETE ON entries"

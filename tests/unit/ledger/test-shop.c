@@ -452,6 +452,8 @@ test_summary(void **state)
 	assert_int_equal(length(r, "by_hour"), 2);
 	assert_int_equal(number(r, "by_hour.0.hour"), 10);
 	assert_int_equal(number(r, "by_hour.0.turnover"), 3000);
+	assert_int_equal(number(r, "movements.points.earned"), 30);
+	assert_int_equal(number(r, "movements.points.redeemed"), 0);
 	assert_string_equal(text(r, "top_rewards.0.reward"), "cr");
 	assert_int_equal(number(r, "top_rewards.0.count"), 1);
 	r = ok(s, "report.summary",
