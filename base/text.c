@@ -161,6 +161,8 @@ tb_phone_e164(const char *text, const char *country)
 			if (n == sizeof(digits) - 1)
 				return NULL;
 			digits[n++] = *p;
+		} else if (n > 0 && strncmp(p, "(0)", 3) == 0) {
+			p += 2; /* +33 (0)6: the zero is for who dials at home */
 		} else if (*p == '+' && n == 0 && !plus) {
 			plus = true;
 		} else if (!strchr(" .-/()", *p)) {
