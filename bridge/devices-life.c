@@ -69,12 +69,13 @@ tb_device_close(struct device *device)
 	if (device->wake)
 		tb_source_set_timer(device->wake, TB_NEVER);
 	device->closing = device->ready = false;
+	/* first the driver, which may know better than unknown what became of its job */
+	if (device->open)
+		device->driver->close(TAKE_PTR(device->open));
 	if (device->printer_told) {
 		device->printer_told = false;
 		tb_printing_device_gone(device->devices->bridge->printing, device->name);
 	}
-	if (device->open)
-		device->driver->close(TAKE_PTR(device->open));
 }
 
 /* An open that failed: its state, and what has to happen for the next. */

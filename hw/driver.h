@@ -191,7 +191,8 @@ struct tb_driver {
 	int (*open)(const struct tb_device_config *config, const struct tb_device_host *host,
 		struct tb_device **ret, char **ret_why);
 	/* Ends everything at once, gives the device back to the kernel; what was half read is
-	 * dropped. */
+	 * dropped. A job under way is told of for the last time from within: held or unknown, lost.
+	 */
 	void (*close)(struct tb_device *device);
 	const struct tb_printer_ops *printer; /* NULL for what is no printer */
 };

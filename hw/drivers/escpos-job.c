@@ -517,10 +517,6 @@ tb_job_lost(struct tb_device *device)
 void
 tb_job_done(struct tb_device *device)
 {
-	if (device->job && device->taken > 0 && !device->lost && device->stream) {
-		take_back_unsent(device);
-		note_interrupted(device);
-	}
 	tb_encoded_done(&device->encoded);
 	tb_buf_done(&device->control);
 	tb_source_remove(&device->step_timer);

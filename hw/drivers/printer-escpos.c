@@ -97,6 +97,11 @@ printer_escpos_close(struct tb_device *device)
 {
 	if (!device)
 		return;
+	/* pulled, and udev was heard before the wire: the wire knows what had arrived */
+	if (device->job && !device->lost) {
+		device->lost = true;
+		tb_job_lost(device);
+	}
 	tb_job_done(device);
 	tb_stream_closep(&device->stream);
 	free(device->address);

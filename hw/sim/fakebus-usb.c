@@ -305,6 +305,7 @@ do_submit(struct printer *printer, UMockdevIoctlClient *client)
 	UMockdevIoctlData *arg = umockdev_ioctl_client_get_arg(client);
 	struct urb *urb = g_new0(struct urb, 1);
 	struct usbdevfs_urb *wire;
+	gboolean is_in;
 
 	urb->client = client;
 	urb->data = umockdev_ioctl_data_resolve(arg, 0, sizeof(*wire), NULL);
@@ -318,9 +319,12 @@ do_submit(struct printer *printer, UMockdevIoctlClient *client)
 		urb->buffer = umockdev_ioctl_data_resolve(urb->data,
 			G_STRUCT_OFFSET(struct usbdevfs_urb, buffer), (gsize)wire->buffer_length,
 			NULL);
+	is_in = wire->type == USBDEVFS_URB_TYPE_CONTROL || wire->endpoint & 0x80;
 	printer->flying = g_list_append(printer->flying, urb);
 	umockdev_ioctl_client_complete(client, 0, 0);
 	pump(printer);
+	if (!is_in && g_list_find(printer->flying, urb))
+		say("waiting %s %d", printer->name, wire->buffer_length);
 }
 
 static void
@@ -574,20 +578,6 @@ on_read(UMockdevIoctlBase *base, UMockdevIoctlClient *client, gpointer userdata)
 	return TRUE;
 }
 
-static void
-on_opened(UMockdevIoctlBase *base, UMockdevIoctlClient *client, gpointer userdata)
-{
-	struct printer *printer = userdata;
-	struct client *known = g_new0(struct client, 1);
-
-	g_mutex_lock(&lock);
-	known->client = client;
-	known->plug = printer->plug;
-	printer->clients = g_list_append(printer->clients, known);
-	g_mutex_unlock(&lock);
-	say("opened %s", printer->name);
-}
-
 static GList *
 drop_urbs(GList *list, UMockdevIoctlClient *client)
 {
@@ -603,26 +593,52 @@ drop_urbs(GList *list, UMockdevIoctlClient *client)
 	return list;
 }
 
+/* umockdev does not always say that a client is gone. */
+static void
+forget_closed(struct printer *printer)
+{
+	for (GList *item = printer->clients, *next; item; item = next) {
+		struct client *known = item->data;
+
+		next = item->next;
+		if (umockdev_ioctl_client_get_connected(known->client))
+			continue;
+		/* a kernel takes the interface from who closes */
+		if (known->plug == printer->plug)
+			printer->claimed = FALSE;
+		printer->clients = g_list_delete_link(printer->clients, item);
+		printer->flying = drop_urbs(printer->flying, known->client);
+		printer->landed = drop_urbs(printer->landed, known->client);
+		say("closed %s", printer->name);
+		g_object_unref(known->client);
+		g_free(known);
+	}
+	update_fifo(printer);
+}
+
+static void
+on_opened(UMockdevIoctlBase *base, UMockdevIoctlClient *client, gpointer userdata)
+{
+	struct printer *printer = userdata;
+	struct client *known = g_new0(struct client, 1);
+
+	g_mutex_lock(&lock);
+	forget_closed(printer);
+	known->client = g_object_ref(client);
+	known->plug = printer->plug;
+	printer->clients = g_list_append(printer->clients, known);
+	g_mutex_unlock(&lock);
+	say("opened %s", printer->name);
+}
+
 static void
 on_closed(UMockdevIoctlBase *base, UMockdevIoctlClient *client, gpointer userdata)
 {
 	struct printer *printer = userdata;
-	struct client *known;
 
 	g_mutex_lock(&lock);
-	known = client_of(printer, client);
-	if (known) {
-		/* a kernel takes the interface from who closes */
-		if (known->plug == printer->plug)
-			printer->claimed = FALSE;
-		printer->clients = g_list_remove(printer->clients, known);
-		g_free(known);
-	}
-	printer->flying = drop_urbs(printer->flying, client);
-	printer->landed = drop_urbs(printer->landed, client);
-	update_fifo(printer);
+	forget_closed(printer);
 	g_mutex_unlock(&lock);
-	say("closed %s", printer->name);
 }
 
 static void

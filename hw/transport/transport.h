@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The contract of a wire: a stream of bytes that is opened, read, written in parts, and may hang up
- * at any time. One file a kind of wire fills it in (lp.c, tcp.c, tty.c, usb.c); drivers use the functions at the
- * end and do not know which one it is. Nothing here blocks, opens again by itself or understands a
- * byte.
+ * at any time. One file a kind of wire fills it in (lp.c, tcp.c, tty.c, usb.c); drivers use the
+ * functions at the end and do not know which one it is. Nothing here blocks, opens again by itself
+ * or understands a byte.
  */
 #pragma once
 
@@ -66,8 +66,8 @@ struct tb_stream_ops {
 	/* Bytes taken that this machine still holds (the kernel's queue), or -ENOTSUP. They may be
 	 * printed yet or may be lost. */
 	ssize_t (*pending)(struct tb_stream *stream);
-	/* Bytes taken that the device has certainly not got, also once it is lost; NULL or -ENOTSUP
-	 * where that cannot be known. */
+	/* Asked at the end: stops what is under way, and says how many of the bytes taken the
+	 * device has certainly not got. NULL or -ENOTSUP where that cannot be known. */
 	ssize_t (*unsent)(struct tb_stream *stream);
 	/*
 	 * Gives the device back and frees, at once. A serial line drops what is pending; a

@@ -411,7 +411,7 @@ usb_want_write(struct tb_stream *stream, bool on)
 }
 
 static ssize_t
-usb_unsent(struct tb_stream *stream)
+usb_pending(struct tb_stream *stream)
 {
 	struct usb *usb = container_of(stream, struct usb, stream);
 
@@ -443,6 +443,21 @@ land_all(struct usb *usb)
 	}
 }
 
+/* What the kernel has not told yet counts as well: the last transfer may have gone in part. */
+static ssize_t
+usb_unsent(struct tb_stream *stream)
+{
+	struct usb *usb = container_of(stream, struct usb, stream);
+
+	land_all(usb);
+	if (usb->out.flight == LANDED) {
+		usb->out_done += TB_MIN(
+			(size_t)usb->out.transfer->actual_length, usb->out_len - usb->out_done);
+		usb->out.flight = AT_REST;
+	}
+	return (ssize_t)(usb->out_len - usb->out_done);
+}
+
 static void
 usb_close(struct tb_stream *stream)
 {
@@ -472,7 +487,7 @@ static const struct tb_stream_ops usb_ops = {
 	.read = usb_read,
 	.write = usb_write,
 	.want_write = usb_want_write,
-	.pending = usb_unsent,
+	.pending = usb_pending,
 	.unsent = usb_unsent,
 	.close = usb_close,
 };
