@@ -355,9 +355,9 @@ const struct tb_method tb_methods[] = {
 		.name = "ledger.verify",
 		.roles = TB_ROLE_MANAGER,
 		LOYALTY(LEDGER_VERIFY),
-		NO_PARAMS,
-		.prose = "proves every balance from its entries",
-		.answers = "{accounts, entries, differences[]}",
+		PARAMS(CURSOR_ROW),
+		.prose = "proves every balance from its entries, a part of the accounts at a time",
+		.answers = "{accounts, entries, ok, differences[], cursor?}",
 	},
 	{
 		.name = "passage.amend",
