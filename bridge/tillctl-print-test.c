@@ -48,6 +48,8 @@ follow(struct tillctl *ctl, const char *job)
 	if (r != TILLCTL_DONE)
 		return r;
 	snprintf(state, sizeof(state), "%s", tillctl_string(first, "state"));
+	if (!ctl->json)
+		tillctl_say("%s %s\n", state, tillctl_string(first, "reason"));
 	while (!is_end(state)) {
 		_cleanup_free_ char *method = NULL, *text = NULL;
 		_cleanup_json_ json_t *params = NULL;
