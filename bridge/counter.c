@@ -7,6 +7,7 @@
 
 #include "bridge/counter.h"
 
+#include <ctype.h>
 #include <nettle/base64.h>
 #include <stdio.h>
 #include <string.h>
@@ -205,6 +206,34 @@ is_scheme(const char *digits)
 	return false;
 }
 
+static bool
+is_card_number(const char *digits, size_t len)
+{
+	return len >= 13 && len <= 19 && is_scheme(digits) && luhn_holds(digits, len);
+}
+
+/* What a stripe reader types that was taken for a scanner: track 1 is `B` number `^`, track 2
+ * number `=` or `D`. A `D` is a letter of many a token as well: there the number must stand alone.
+ */
+static bool
+holds_track(const char *text)
+{
+	for (const char *p = text; *p; p++) {
+		size_t len = strspn(p, "0123456789");
+		char before = p > text ? p[-1] : '\0', after = p[len];
+
+		if (len == 0)
+			continue;
+		if (is_card_number(p, len) &&
+			(after == '=' || (after == '^' && before == 'B') ||
+				(after == 'D' && !isalnum((unsigned char)before) &&
+					isdigit((unsigned char)p[len + 1]))))
+			return true;
+		p += len - 1;
+	}
+	return false;
+}
+
 bool
 tb_counter_is_payment_card(const struct tb_counter *counter, const char *code)
 {
@@ -212,9 +241,11 @@ tb_counter_is_payment_card(const struct tb_counter *counter, const char *code)
 	enum tb_code_kind kind;
 	bool ambiguous;
 
-	if (code[len] || len < 14 || len > 19 || !is_scheme(code) || !luhn_holds(code, len))
-		return false;
-	return !in_range(counter->bridge->conf, code, &kind, &ambiguous);
+	if (code[len])
+		return holds_track(code);
+	/* 13 digits alone are an EAN */
+	return len > 13 && is_card_number(code, len) &&
+	       !in_range(counter->bridge->conf, code, &kind, &ambiguous);
 }
 
 static const char *

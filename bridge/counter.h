@@ -26,7 +26,8 @@ void tb_counter_free(struct tb_counter *counter);
 enum tb_code_kind tb_counter_classify(
 	const struct tb_counter *counter, const struct tb_scan *scan, const char **ret_reason);
 
-/* A bare number that is a payment card's and lies in no configured range: refused at every door. */
+/* A payment card's track, or its bare number that lies in no configured range: refused at every
+ * door. */
 bool tb_counter_is_payment_card(const struct tb_counter *counter, const char *code);
 
 /* A code was read on a device, or keyed by hand (device NULL): emits `scan`, starts the lookup.

@@ -112,12 +112,6 @@ is_printable(const char *text)
 	return true;
 }
 
-static bool
-is_bare_number(const char *text, size_t len)
-{
-	return len >= 14 && len <= 19 && strspn(text, "0123456789") == len;
-}
-
 /* What is wrong with a string, or NULL. */
 static const char *
 string_fault(struct tb_check *check, const struct tb_field *field, const json_t *value)
@@ -145,8 +139,7 @@ string_fault(struct tb_check *check, const struct tb_field *field, const json_t 
 			return "bad_value";
 		break;
 	case TB_TYPE_CODE:
-		if (is_bare_number(text, len) && check->is_payment_card &&
-			check->is_payment_card(text, check->userdata))
+		if (check->is_payment_card && check->is_payment_card(text, check->userdata))
 			check->payment_card = true;
 		break;
 	default:

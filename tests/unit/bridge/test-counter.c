@@ -139,7 +139,7 @@ a_customer_is_looked_up_behind_the_scan(void **state)
 	stage_answer(TB_OK, "{\"customer\":{\"id\":\"c_81\"},\"balances\":{\"points\":120}}");
 	assert_string_equal(stage_told(),
 		"customer "
-	        "{\"scan\":101,\"customer\":{\"id\":\"c_81\"},\"balances\":{\"points\":120}}\n");
+		"{\"scan\":101,\"customer\":{\"id\":\"c_81\"},\"balances\":{\"points\":120}}\n");
 	SCAN(NULL, "XYZ", NULL);
 	assert_string_equal(stage_told(), "scan {\"code\":\"XYZ\",\"kind\":\"unknown\"}\n"
 					  "lookup {\"code\":\"XYZ\"}\n");
@@ -170,7 +170,7 @@ bytes_that_are_no_text_come_raw(void **state)
 	SCAN("counter", "a\0\xff", NULL);
 	assert_non_null(strstr(stage_told(),
 		"scan "
-	        "{\"device\":\"counter\",\"code\":\"a\xef\xbf\xbd\xef\xbf\xbd\",\"raw\":\"YQD/\","
+		"{\"device\":\"counter\",\"code\":\"a\xef\xbf\xbd\xef\xbf\xbd\",\"raw\":\"YQD/\","
 		"\"kind\":\"unknown\"}\n"));
 	stage_answer(TB_ERROR_CUSTOMER_UNKNOWN, NULL);
 }
@@ -186,7 +186,7 @@ fields_are_told(void **state)
 		"scan {\"device\":\"counter\",\"code\":\"0103256220450003\\u001d10A\\\"B\","
 		"\"symbology\":\"gs1-128\",\"aim\":\"]C1\",\"kind\":\"article\",\"fields\":["
 		"{\"ai\":\"01\",\"value\":\"03256220450003\"},{\"ai\":\"10\",\"value\":\"A\\\"B\"}]"
-	        "}\n");
+		"}\n");
 }
 
 static void
@@ -195,10 +195,15 @@ payment_cards_are_refused(void **state)
 	static const char *const cards[] = {"4111111111111111", "5555555555554444",
 		"2223003122003222", "30569309025904", "378282246310005", "3530111333300000",
 		"6011111111111117", "6759649826438453", "6304000000000000", "6250946000000016",
-		"4000000000000000006"};
+		"4000000000000000006", ";5555555555554444=25121010000000?", "5555555555554444=2512",
+		"5555555555554444D25121010000000F",
+		"%B4111111111111111^DUPONT/ANNE^25121010000000?", "%B4222222222222^X^2512?",
+		"%B4111111111111111^X^2512?;4111111111111111=2512?"};
 	static const char *const others[] = {"4111111111111112", "1234567812345670",
 		"4222222222222", "411111111111111X", "4111 1111 1111 1111", "4000123412340002",
-		"40001234123400020002", "9999999999999995", ""};
+		"40001234123400020002", "9999999999999995", "", ";5555555555554445=25121010000000?",
+		"9999999999999995=2512", "https://shop.example/c/B4111111111111111",
+		"a5555555555554444D2512", "5555555555554444D", "B4111111111111111"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cards); i++)
 		assert_true(tb_counter_is_payment_card(stage.bridge.counter, cards[i]));

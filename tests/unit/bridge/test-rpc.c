@@ -494,6 +494,7 @@ payment_cards_are_refused(void **state)
 		"\"customer.lookup\",\"params\":{\"card\":\"4111111111111111\"}",
 		"\"customer.lookup\",\"params\":{\"code\":\"5555555555554444\"}",
 		"\"scan.submit\",\"params\":{\"code\":\"378282246310005\"}",
+		"\"scan.submit\",\"params\":{\"code\":\";378282246310005=2512?\"}",
 		"\"card.attach\",\"params\":{\"key\":\"k\",\"customer\":\"c\","
 		"\"card\":\"4111111111111111\"}",
 		"\"customer.create\",\"params\":{\"key\":\"k\",\"record\":{\"cards\":"
