@@ -213,18 +213,22 @@ hub_start(const struct tb_host *host, struct tb_connector_state **ret, char **re
 		.till = host->till,
 	};
 	const char *token_file = host->setting(host, "token_file");
-	char token[TOKEN_MAX];
+	char token[TOKEN_MAX] = "";
 	int r;
 
 	*ret_why = NULL;
-	if (!settings.url || !token_file) {
-		*ret_why = strdup("[hub] needs url and token_file");
+	if (!settings.url) {
+		*ret_why = strdup("[hub] needs url");
 		return -EINVAL;
 	}
-	r = read_token(token_file, token, ret_why);
-	if (r < 0)
-		return r;
-	settings.token = token;
+	if (token_file) {
+		r = read_token(token_file, token, ret_why);
+		if (r < 0)
+			return r;
+		settings.token = token;
+	} else {
+		tb_log_warning("[hub] has no token_file: no hub will let this till in");
+	}
 	if (settings.ca_file && access(settings.ca_file, R_OK) < 0) {
 		r = -errno;
 		if (asprintf(ret_why, "ca_file %s: %s", settings.ca_file, strerror(-r)) < 0)
