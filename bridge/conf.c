@@ -300,6 +300,8 @@ type_of(const struct tb_setting_spec *spec)
 		return "yes or no";
 	case TB_SETTING_WORD:
 		return "one of ";
+	case TB_SETTING_ESCAPES:
+		return "at most 32 bytes, with C escapes as \\x02 or \\r";
 	case TB_SETTING_STRING:
 		break;
 	}

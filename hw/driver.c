@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/timestamp.h"
+#include "hw/codec/frame.h"
 #include "hw/driver.h"
 
 const char *
@@ -142,6 +143,7 @@ parse_bool(const char *text)
 static int
 setting_value(const struct tb_setting_spec *spec, const char *text, int64_t *ret)
 {
+	uint8_t mark[TB_FRAME_MARK_MAX];
 	const char *end;
 	uint64_t us;
 	int r;
@@ -150,6 +152,9 @@ setting_value(const struct tb_setting_spec *spec, const char *text, int64_t *ret
 	case TB_SETTING_STRING:
 		*ret = 0;
 		return 0;
+	case TB_SETTING_ESCAPES:
+		*ret = 0;
+		return tb_escapes_decode(text, mark, sizeof(mark)) < 0 ? -EINVAL : 0;
 	case TB_SETTING_BOOL:
 		r = parse_bool(text);
 		*ret = r;

@@ -89,7 +89,8 @@ struct tb_setting_spec {
 		TB_SETTING_NUMBER,
 		TB_SETTING_DURATION,
 		TB_SETTING_BOOL,
-		TB_SETTING_WORD
+		TB_SETTING_WORD,
+		TB_SETTING_ESCAPES /* a mark around a code: bytes, with C escapes */
 	} type;
 	const char *fallback; /* as text; NULL: none */
 	const char *words;    /* TB_SETTING_WORD: the allowed ones, "auto cr lf" */

@@ -223,6 +223,10 @@ def wrong_configurations():
          'speed'),
         ('[device counter]\ndriver = scanner-serial\naddress = tty:/dev/null\nprofile = x\n', 4,
          'profile'),
+        ('[device counter]\ndriver = scanner-serial\naddress = tty:/dev/null\nprefix = \\q\n', 4,
+         'prefix'),
+        ('[device counter]\ndriver = scanner-serial\naddress = tty:/dev/null\nsuffix = '
+         + '\\x02' * 33 + '\n', 4, 'suffix'),
         ('[access]\ntill = caisse\n', 2, ''),
         ('; ' + 'x' * 500 + '\n[bridge]\ncolour = ' + 'y' * 500 + '\n', 3, 'colour'),
     ]
