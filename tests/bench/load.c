@@ -136,32 +136,24 @@ connect_to(struct connection *c, const char *path, bool hello)
 	}
 }
 
-/* Sends as many as there is room for, in one write. */
+/* Sends as many as there is room for, each by itself: they stand for so many callers. */
 static unsigned
 fill(struct connection *c, unsigned in_flight, unsigned left)
 {
-	static char out[BUFFER];
-	size_t out_len = 0, done = 0;
 	unsigned sent = 0;
-	uint64_t at = now_ns();
 
-	while (c->in_flight < in_flight && sent < left) {
-		size_t len;
+	for (; c->in_flight < in_flight && sent < left; sent++) {
+		size_t len, done = 0;
 		const uint8_t *request = next_request(&len);
 
-		if (out_len + len > sizeof(out))
-			break;
-		memcpy(out + out_len, request, len);
-		out_len += len;
-		c->sent_ns[(c->first + c->in_flight++) % IN_FLIGHT_MAX] = at;
-		sent++;
-	}
-	while (done < out_len) {
-		ssize_t n = write(c->fd, out + done, out_len - done);
+		c->sent_ns[(c->first + c->in_flight++) % IN_FLIGHT_MAX] = now_ns();
+		while (done < len) {
+			ssize_t n = write(c->fd, request + done, len - done);
 
-		if (n < 0)
-			die("write");
-		done += (size_t)n;
+			if (n < 0)
+				die("write");
+			done += (size_t)n;
+		}
 	}
 	return sent;
 }
