@@ -30,14 +30,18 @@ tb_method_device_list(struct tb_request *request)
 		tb_request_fail(request, TB_ERROR_INTERNAL, NULL);
 }
 
+/* How long the holder may think; it stands in the prose of methods.c as well. */
+#define CLAIM_TIMEOUT_MS 5000
+
 void
 tb_method_device_claim(struct tb_request *request)
 {
-	json_int_t timeout_ms = json_integer_value(
-		json_object_get(tb_request_params(request), "timeout_ms"));
+	const json_t *given = json_object_get(tb_request_params(request), "timeout_ms");
+	/* who does not say how long asks all the same */
+	uint64_t timeout_ms = given ? (uint64_t)json_integer_value(given) : CLAIM_TIMEOUT_MS;
 
 	tb_devices_claim(tb_request_bridge(request)->devices, request, device_name(request),
-		(uint64_t)timeout_ms * 1000);
+		timeout_ms * 1000);
 }
 
 void

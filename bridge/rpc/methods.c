@@ -259,8 +259,8 @@ const struct tb_method tb_methods[] = {
 		.flags = TB_METHOD_SOCKET,
 		OWN(tb_method_device_claim),
 		PARAMS(TB_F_ID("device", TB_REQUIRED, "name of the device"),
-			TB_F_INT(
-				"timeout_ms", 0, 0, 600000, "ms", "how long the holder may think")),
+			TB_F_INT("timeout_ms", 0, 0, 600000, "ms",
+				"how long the holder may think, 5000 when absent; 0: not asked")),
 		.prose = "events of a device for this connection alone",
 		.answers = "{device}",
 	},

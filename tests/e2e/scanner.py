@@ -349,7 +349,7 @@ def a_claimant_has_the_scans_to_himself():
             wire.send(b'TBC-2\rTBC-3\r')
             assert first.event('scan')['code'] == 'TBC-2'
             assert first.event('scan')['code'] == 'TBC-3'
-            number = second.ask('device.claim', {'device': 'counter', 'timeout_ms': 20000})
+            number = second.ask('device.claim', {'device': 'counter'})
             asked = first.event('claim_asked')
             assert asked['device'] == 'counter' and asked['until'], asked
             first.call('device.release', {'device': 'counter'})
