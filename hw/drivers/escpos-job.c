@@ -143,6 +143,7 @@ next_slice(const struct tb_device *device)
 
 	if (!device->job->document)
 		return device->len;
+	step = TB_MAX(step, device->stream->ops->slice);
 	return tb_encoded_boundary(&device->encoded, TB_MIN(device->taken + step, device->len));
 }
 

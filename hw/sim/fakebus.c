@@ -27,6 +27,12 @@
  * - keys NODE CODE:VALUE…: keys of input by their number, 1 down, 0 up
  * - hold NODE, leave NODE: another program has the tty to itself, and no longer
  * - hangup NODE: who has it open is hung up, the device stays plugged
+ * - plug usbprinterN [KEY=VALUE…]: a printer behind usbfs, for libusb. Also: class, protocol,
+ * alternates (of its interface), device_id=TEXT, answers=no (to DLE EOT and the like),
+ * speed=BYTES (a second), out=FILE (takes what it is sent), driver=usblp (has the interface)
+ * - of a usbprinterN: stall COUNT [AFTER]: its next transfers stall after so many bytes; nak [off]:
+ * takes nothing; limit BYTES: so many more; short BYTES: at most so many a transfer; port HEX:
+ * its port status; health well|paper_out|cover_open|silent: what it answers; send HEX: says it
  * - settings NODE: says speed, mode and flow control as the program has set them
  * - sleep MS: waits before the next command
  * - start: starts COMMAND; at the end of input at the latest
@@ -35,9 +41,10 @@
  *
  * What happened is said on stdout, one a line: `bus DIR`, `plugged NODE PORT`, `unplugged NODE`,
  * `opened NODE`, `closed NODE`, `sent NODE COUNT`, `received NODE HEX`, `feature NODE HEX`,
- * `grabbed NODE`, `released NODE`, `held NODE`, `left NODE`, `hungup NODE`,
- * `settings NODE 9600 8N1 none`, `started PID`,
- * `exited CODE`, `error WHAT`.
+ * `grabbed NODE`, `released NODE`, `claimed NODE`, `detached NODE DRIVER`, `attached NODE DRIVER`,
+ * `cleared NODE`, `took NODE TOTAL`, `waiting NODE COUNT`, `asked NODE WHAT`, `done COMMAND NODE`,
+ * `held NODE`, `left NODE`, `hungup NODE`, `settings NODE 9600 8N1 none`, `started PID`, `exited
+ * CODE`, `error WHAT`.
  */
 
 #include <errno.h>

@@ -15,6 +15,7 @@
 #include "hw/transport/tty.h"
 
 #define ID_MAX 1024
+#define KERNEL_MAX 8192
 #define LPIOC_GET_DEVICE_ID(len) _IOC(_IOC_READ, 'P', 1, len)
 #define LPGETSTATUS 0x060b
 
@@ -218,6 +219,7 @@ on_wake(void *userdata)
 }
 
 static const struct tb_stream_ops lp_ops = {
+	.slice = KERNEL_MAX,
 	.read = lp_read,
 	.write = lp_write,
 	.want_write = lp_want_write,

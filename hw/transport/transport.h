@@ -52,6 +52,9 @@ struct tb_stream_handler {
 };
 
 struct tb_stream_ops {
+	/* How many bytes go well at once, where the wire itself makes a busy printer's sender wait;
+	 * 0: as few as the printer's buffer says. */
+	size_t slice;
 	/* Bytes read (> 0); -EAGAIN: nothing now; another negative errno: gone, `lost` follows by
 	 * the loop. Never 0: the end of the stream is -EPIPE. */
 	ssize_t (*read)(struct tb_stream *stream, void *data, size_t size);

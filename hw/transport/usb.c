@@ -484,6 +484,7 @@ usb_close(struct tb_stream *stream)
 }
 
 static const struct tb_stream_ops usb_ops = {
+	.slice = OUT_MAX,
 	.read = usb_read,
 	.write = usb_write,
 	.want_write = usb_want_write,

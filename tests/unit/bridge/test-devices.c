@@ -141,7 +141,7 @@ const struct tb_driver fake_printer = {
 	.name = "fake-printer",
 	.class = TB_CLASS_PRINTER,
 	.settings = fake_settings,
-	.nodes = "lp",
+	.nodes = "lp usb",
 	.open = fake_open,
 	.close = fake_close,
 };
@@ -815,6 +815,69 @@ a_thousand_plug_cycles_leave_nothing(void **state)
 	assert_int_equal(tb_virtual_loop_sources(stage.bridge.loop), sources);
 }
 
+/* ---- printers on USB ---- */
+
+#define LP(...) \
+	FOUND("usb/lp0", "1-1", .kind = TB_NODE_LP, .driver = &fake_printer, \
+		.address = (char *)"lp:/dev/usb/lp0", __VA_ARGS__)
+#define USB(...) \
+	FOUND("bus/usb/001/005", "1-1", .kind = TB_NODE_USB, .driver = &fake_printer, \
+		.address = (char *)"usb:@1-1", __VA_ARGS__)
+
+static void
+the_kernel_s_node_goes_first(void **state)
+{
+	struct tb_found lp = LP(), usb = USB(.spare = true);
+
+	start();
+	plug(&usb);
+	assert_int_equal(opens, 0);
+	plug(&lp);
+	assert_string_equal(opened_address, "lp:/dev/usb/lp0");
+	assert_int_equal(opens, 1);
+	/* the kernel's driver let go of it */
+	usb.spare = false;
+	unplug(&lp);
+	assert_int_equal(opens, 2);
+	assert_string_equal(opened_address, "usb:@1-1");
+	unplug(&usb);
+	assert_string_equal(listed(), "");
+}
+
+static void
+a_section_may_ask_for_the_device_itself(void **state)
+{
+	struct tb_found lp = LP(), usb = USB(.spare = true);
+
+	section("bar", &fake_printer, "usb:1eab:8006");
+	start();
+	plug(&usb);
+	plug(&lp);
+	assert_int_equal(opens, 1);
+	assert_string_equal(opened_address, "usb:@1-1");
+	assert_null(strstr(listed(), "fake-printer-"));
+	unplug(&lp);
+	assert_int_equal(opens, 1);
+}
+
+static void
+what_refuses_itself_is_closed_and_left_alone(void **state)
+{
+	struct tb_found usb = USB();
+
+	start();
+	plug(&usb);
+	tell(last_open, (struct tb_event){.kind = TB_EVENT_STATE,
+				.state = TB_DEVICE_REFUSED, .reason = "no ESC/POS"});
+	tb_virtual_loop_advance(stage.bridge.loop, 60000000);
+	assert_int_equal(opens, 1);
+	assert_int_equal(closes, 1);
+	assert_non_null(strstr(listed(), "\"state\":\"refused\",\"reason\":\"no ESC/POS\""));
+	unplug(&usb);
+	plug(&usb);
+	assert_int_equal(opens, 2);
+}
+
 int
 main(void)
 {
@@ -839,6 +902,9 @@ main(void)
 		T(a_claim_outlasts_a_pulled_cable),
 		T(printers_are_the_queue_s),
 		T(a_thousand_plug_cycles_leave_nothing),
+		T(the_kernel_s_node_goes_first),
+		T(a_section_may_ask_for_the_device_itself),
+		T(what_refuses_itself_is_closed_and_left_alone),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
