@@ -38,10 +38,11 @@ static const struct tb_shape shape_card = {
 };
 
 /* A text that is kept and could be a card's number in the wrong field. */
-#define KEPT(n, p) \
+#define KEPT_TO(n, hi, p) \
 	{ \
-		.name = (n), .type = TB_TYPE_CODE, .max = TB_NAME_CHARS, .prose = (p) \
+		.name = (n), .type = TB_TYPE_CODE, .max = (hi), .prose = (p) \
 	}
+#define KEPT(n, p) KEPT_TO(n, TB_NAME_CHARS, p)
 
 const struct tb_shape tb_shape_record = {
 	.name = "record",
@@ -53,15 +54,21 @@ const struct tb_shape tb_shape_record = {
 			TB_F_STRINGS("phones", 0, LIST_MAX, 64, "national or E.164"),
 			TB_F_STRINGS("emails", 0, LIST_MAX, 254, "any case"),
 			KEPT("title", "form of address"),
-			TB_F_STRING("gender", 0, 0, 32, "as the till says it"),
-			TB_F_STRING("language", 0, 0, 35, "BCP 47, as \"fr\""),
+			KEPT_TO("gender", 32, "as the till says it"),
+			KEPT_TO("language", 35, "BCP 47, as \"fr\""),
 			TB_F_DATE("birthday", 0, "year, month and day"),
 			KEPT("street", "and number"),
-			TB_F_STRING("postcode", 0, 0, 32, "of the address"),
+			KEPT_TO("postcode", 32, "of the address"),
 			KEPT("city", "of the address"),
-			TB_F_STRING("country", 0, 0, 64, "of the address"),
+			KEPT_TO("country", 64, "of the address"),
 			TB_F_BOOL("mail_returned", 0, "letters came back"),
-			TB_F_STRINGS("groups", 0, LIST_MAX, TB_ID_CHARS, "customer groups"),
+			{.name = "groups",
+				.type = TB_TYPE_CODE,
+				.flags = TB_LIST,
+				.items = LIST_MAX,
+				.min = 1,
+				.max = TB_ID_CHARS,
+				.prose = "customer groups"},
 			TB_F_OBJECT("consents", 0, &shape_consents, "what he agreed to"),
 			TB_F_OBJECTS("cards", 0, LIST_MAX, &shape_card, "his cards"),
 			{.name = "external_refs",

@@ -503,6 +503,12 @@ payment_cards_are_refused(void **state)
 		"\"4111111111111111\"}}",
 		"\"customer.create\",\"params\":{\"key\":\"k\",\"record\":{\"external_refs\":"
 		"{\"x\":\"4111111111111111\"}}}",
+		"\"customer.create\",\"params\":{\"key\":\"k\",\"record\":{\"postcode\":"
+		"\"4111111111111111\"}}",
+		"\"customer.create\",\"params\":{\"key\":\"k\",\"record\":{\"country\":"
+		"\"4111111111111111\"}}",
+		"\"customer.create\",\"params\":{\"key\":\"k\",\"record\":{\"groups\":"
+		"[\"4111111111111111\"]}}",
 	};
 	char line[400];
 
