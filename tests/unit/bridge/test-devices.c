@@ -243,7 +243,7 @@ recognised_devices_have_names(void **state)
 		"\"port\":\"1-4.2\",\"errors\":0},"
 		"{\"device\":\"fake-1-3\",\"driver\":\"fake\",\"address\":\"tty:/dev/ttyUSB1\","
 		"\"state\":\"ready\",\"vid\":\"1eab\",\"pid\":\"8006\",\"port\":\"1-3\",\"errors\":"
-	        "0}");
+		"0}");
 	unplug(&a);
 	assert_string_equal(stage_told(),
 		"device {\"device\":\"fake-A_1\",\"driver\":\"fake\",\"state\":\"lost\","
@@ -868,7 +868,8 @@ what_refuses_itself_is_closed_and_left_alone(void **state)
 	start();
 	plug(&usb);
 	tell(last_open, (struct tb_event){.kind = TB_EVENT_STATE,
-				.state = TB_DEVICE_REFUSED, .reason = "no ESC/POS"});
+				.state = TB_DEVICE_REFUSED,
+				.reason = "no ESC/POS"});
 	tb_virtual_loop_advance(stage.bridge.loop, 60000000);
 	assert_int_equal(opens, 1);
 	assert_int_equal(closes, 1);
