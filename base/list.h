@@ -47,13 +47,13 @@ tb_list_remove(struct tb_list *node)
 #define tb_list_entry(node, type, member) container_of(node, type, member)
 #define tb_list_first(head, type, member) tb_list_entry((head)->next, type, member)
 
-#define tb_list_for_each(pos, head, member)                                                        \
-	for (pos = tb_list_entry((head)->next, __typeof__(*pos), member); &pos->member != (head);  \
-	     pos = tb_list_entry(pos->member.next, __typeof__(*pos), member))
+#define tb_list_for_each(pos, head, member) \
+	for (pos = tb_list_entry((head)->next, __typeof__(*pos), member); &pos->member != (head); \
+		pos = tb_list_entry(pos->member.next, __typeof__(*pos), member))
 
 /* As above; pos may be removed and freed in the body. */
-#define tb_list_for_each_safe(pos, tmp, head, member)                                              \
-	for (pos = tb_list_entry((head)->next, __typeof__(*pos), member),                          \
-	    tmp = tb_list_entry(pos->member.next, __typeof__(*pos), member);                       \
-	     &pos->member != (head);                                                               \
-	     pos = tmp, tmp = tb_list_entry(tmp->member.next, __typeof__(*tmp), member))
+#define tb_list_for_each_safe(pos, tmp, head, member) \
+	for (pos = tb_list_entry((head)->next, __typeof__(*pos), member), \
+	    tmp = tb_list_entry(pos->member.next, __typeof__(*pos), member); \
+		&pos->member != (head); \
+		pos = tmp, tmp = tb_list_entry(tmp->member.next, __typeof__(*tmp), member))
