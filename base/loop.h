@@ -77,8 +77,8 @@ tb_loop_add_timer(struct tb_loop *loop, uint64_t slack_us, tb_wake_fn fn, void *
 }
 
 static inline int
-tb_loop_add_turn_end(struct tb_loop *loop, int rank, tb_wake_fn fn, void *userdata,
-	struct tb_source **ret)
+tb_loop_add_turn_end(
+	struct tb_loop *loop, int rank, tb_wake_fn fn, void *userdata, struct tb_source **ret)
 {
 	return loop->ops->add_turn_end(loop, rank, fn, userdata, ret);
 }
