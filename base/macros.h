@@ -20,18 +20,18 @@
 #define TB_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define TB_MAX(a, b) ((a) > (b) ? (a) : (b))
 
-#define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 /* Runs f(&variable) when the variable goes out of scope. */
 #define _cleanup_(f) __attribute__((cleanup(f)))
 
 /* Defines freep-style function NAMEp for a `void name(type *)` that takes NULL. */
-#define TB_DEFINE_CLEANUP(type, func)                                                              \
-	static inline void func##p(type *p)                                                        \
-	{                                                                                          \
-		if (*p)                                                                            \
-			func(*p);                                                                  \
-	}                                                                                          \
+#define TB_DEFINE_CLEANUP(type, func) \
+	static inline void func##p(type *p) \
+	{ \
+		if (*p) \
+			func(*p); \
+	} \
 	struct tb_swallow_semicolon
 
 static inline void
@@ -50,18 +50,18 @@ tb_closep(int *fd)
 #define _cleanup_free_ _cleanup_(tb_freep)
 #define _cleanup_close_ _cleanup_(tb_closep)
 
-#define TAKE_PTR(p)                                                                                \
-	({                                                                                         \
-		__typeof__(p) *tb_pp = &(p);                                                       \
-		__typeof__(p) tb_taken = *tb_pp;                                                   \
-		*tb_pp = NULL;                                                                     \
-		tb_taken;                                                                          \
+#define TAKE_PTR(p) \
+	({ \
+		__typeof__(p) *tb_pp = &(p); \
+		__typeof__(p) tb_taken = *tb_pp; \
+		*tb_pp = NULL; \
+		tb_taken; \
 	})
 
-#define TAKE_FD(fd)                                                                                \
-	({                                                                                         \
-		int *tb_fdp = &(fd);                                                               \
-		int tb_taken = *tb_fdp;                                                            \
-		*tb_fdp = -1;                                                                      \
-		tb_taken;                                                                          \
+#define TAKE_FD(fd) \
+	({ \
+		int *tb_fdp = &(fd); \
+		int tb_taken = *tb_fdp; \
+		*tb_fdp = -1; \
+		tb_taken; \
 	})
