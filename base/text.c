@@ -11,7 +11,12 @@
 static size_t
 sequence(const unsigned char *p, size_t left)
 {
-	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+	size_t n = p[0] < 0x80   ? 1
+	           : p[0] < 0xc2 ? 0
+	           : p[0] < 0xe0 ? 2
+	           : p[0] < 0xf0 ? 3
+	           : p[0] < 0xf5 ? 4
+	                         : 0;
 
 	if (n == 0 || n > left)
 		return 0;
@@ -74,7 +79,8 @@ is_space(const char *p, size_t *ret_len)
 			*ret_len = strlen(wide[i]);
 			return true;
 		}
-	if (strncmp(p, "\xe2\x80", 2) == 0 && (unsigned char)p[2] >= 0x80 && (unsigned char)p[2] <= 0x8a) {
+	if (strncmp(p, "\xe2\x80", 2) == 0 && (unsigned char)p[2] >= 0x80 &&
+		(unsigned char)p[2] <= 0x8a) {
 		*ret_len = 3;
 		return true;
 	}
@@ -133,8 +139,8 @@ untie(char *text)
 char *
 tb_text_fold_search(const char *text)
 {
-	return collapse(untie(
-		map(text, UTF8PROC_DECOMPOSE | UTF8PROC_CASEFOLD | UTF8PROC_STRIPMARK)));
+	return collapse(
+		untie(map(text, UTF8PROC_DECOMPOSE | UTF8PROC_CASEFOLD | UTF8PROC_STRIPMARK)));
 }
 
 static const struct {
@@ -142,10 +148,21 @@ static const struct {
 	const char *prefix;
 	bool trunk_zero; /* a national number begins with a 0 that is dropped */
 } countries[] = {
-	{"AT", "+43", true}, {"BE", "+32", true}, {"CH", "+41", true}, {"DE", "+49", true},
-	{"ES", "+34", false}, {"FR", "+33", true}, {"GB", "+44", true}, {"GP", "+590", true},
-	{"IT", "+39", false}, {"LU", "+352", false}, {"MC", "+377", false}, {"MQ", "+596", true},
-	{"NL", "+31", true}, {"PT", "+351", false}, {"RE", "+262", true},
+	{"AT", "+43", true},
+	{"BE", "+32", true},
+	{"CH", "+41", true},
+	{"DE", "+49", true},
+	{"ES", "+34", false},
+	{"FR", "+33", true},
+	{"GB", "+44", true},
+	{"GP", "+590", true},
+	{"IT", "+39", false},
+	{"LU", "+352", false},
+	{"MC", "+377", false},
+	{"MQ", "+596", true},
+	{"NL", "+31", true},
+	{"PT", "+351", false},
+	{"RE", "+262", true},
 };
 
 char *
