@@ -23,9 +23,10 @@ char *tb_text_fold(const char *text);
 char *tb_text_fold_search(const char *text);
 
 /*
- * A phone number in E.164 ("+33612345678"): blanks, dots, dashes, slashes and brackets removed, 00 as
- * +, a national number completed with the country's prefix (country: "FR", "CH" …). NULL when what is
- * left is not 7 to 15 digits behind a +, or the country is not known and the number is national.
+ * A phone number in E.164 ("+33612345678"): blanks, dots, dashes, slashes and brackets removed, 00
+ * as
+ * +, a national number completed with the country's prefix (country: "FR", "CH" …). NULL when what
+ * is left is not 7 to 15 digits behind a +, or the country is not known and the number is national.
  */
 char *tb_phone_e164(const char *text, const char *country);
 
