@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * RFC 3339 and civil dates, and the zone table. The zone's rules are the C library's: its transitions
- * are sampled once at load, so that what follows is pure and touches no global.
+ * RFC 3339 and civil dates, and the zone table. The zone's rules are the C library's: its
+ * transitions are sampled once at load, so that what follows is pure and touches no global.
  */
 
 #include "base/timestamp.h"
@@ -157,7 +157,7 @@ tb_time_parse(const char *p, int64_t *ret_us, int *ret_offset_s)
 		fraction_us = 999999;
 	}
 	*ret_us = tb_date_to_days(date) * TB_USEC_PER_DAY +
-		(h * 3600 + m * 60 + s - offset_s) * TB_USEC_PER_SEC + fraction_us;
+	          (h * 3600 + m * 60 + s - offset_s) * TB_USEC_PER_SEC + fraction_us;
 	if (ret_offset_s)
 		*ret_offset_s = offset_s;
 	return 0;
