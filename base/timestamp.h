@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Points in time as int64 microseconds since 1970 UTC, their RFC 3339 text, and shop time in a named
- * zone. No clock is read here: who needs the time is given it.
+ * Points in time as int64 microseconds since 1970 UTC, their RFC 3339 text, and shop time in a
+ * named zone. No clock is read here: who needs the time is given it.
  */
 #pragma once
 
