@@ -6,7 +6,8 @@
  * members are no longer a question; whether an id exists is.
  *
  * Everything runs on the loop's thread. Calls that arrive in one turn of the loop may share one
- * transaction: `call` may answer at once, or keep the answer back until `turn_end` has made it durable.
+ * transaction: `call` may answer at once, or keep the answer back until `turn_end` has made it
+ * durable.
  */
 #pragma once
 
@@ -22,49 +23,49 @@
  * {coupons[{code, title, valid_to?, customer?}]}: what passages of this very till earned since then
  * and is neither used nor printed.
  */
-#define TB_OPS(X)                                                                                  \
-	X(ACCOUNT_ADJUST, "account.adjust")                                                        \
-	X(ARTICLE_IMPORT, "article.import")                                                        \
-	X(ARTICLE_LIST, "article.list")                                                            \
-	X(CARD_ATTACH, "card.attach")                                                              \
-	X(CARD_DETACH, "card.detach")                                                              \
-	X(COUPON_CHECK, "coupon.check")                                                            \
-	X(COUPON_ISSUE, "coupon.issue")                                                            \
-	X(COUPON_PRINTED, "coupon.printed")                                                        \
-	X(COUPON_UNPRINTED, "coupon.unprinted")                                                    \
-	X(CUSTOMER_COMPARE, "customer.compare")                                                    \
-	X(CUSTOMER_CREATE, "customer.create")                                                      \
-	X(CUSTOMER_DELETE, "customer.delete")                                                      \
-	X(CUSTOMER_EXPORT, "customer.export")                                                      \
-	X(CUSTOMER_HISTORY, "customer.history")                                                    \
-	X(CUSTOMER_IMPORT, "customer.import")                                                      \
-	X(CUSTOMER_LOOKUP, "customer.lookup")                                                      \
-	X(CUSTOMER_MERGE, "customer.merge")                                                        \
-	X(CUSTOMER_SEARCH, "customer.search")                                                      \
-	X(CUSTOMER_UPDATE, "customer.update")                                                      \
-	X(GIFT_CARD_CREATE, "gift_card.create")                                                    \
-	X(GIFT_CARD_RELOAD, "gift_card.reload")                                                    \
-	X(GIFT_CARD_SHOW, "gift_card.show")                                                        \
-	X(LEDGER_VERIFY, "ledger.verify")                                                          \
-	X(PASSAGE_AMEND, "passage.amend")                                                          \
-	X(PASSAGE_LIST, "passage.list")                                                            \
-	X(PASSAGE_POST, "passage.post")                                                            \
-	X(PASSAGE_REVERSE, "passage.reverse")                                                      \
-	X(PASSAGE_SHOW, "passage.show")                                                            \
-	X(PROGRAM_REPLACE, "program.replace")                                                      \
-	X(PROGRAM_SHOW, "program.show")                                                            \
-	X(REPORT_EXPORT, "report.export")                                                          \
-	X(REPORT_SUMMARY, "report.summary")                                                        \
-	X(REWARD_DEDUCT, "reward.deduct")                                                          \
-	X(REWARD_QUOTE, "reward.quote")                                                            \
-	X(REWARD_RELEASE, "reward.release")                                                        \
+#define TB_OPS(X) \
+	X(ACCOUNT_ADJUST, "account.adjust") \
+	X(ARTICLE_IMPORT, "article.import") \
+	X(ARTICLE_LIST, "article.list") \
+	X(CARD_ATTACH, "card.attach") \
+	X(CARD_DETACH, "card.detach") \
+	X(COUPON_CHECK, "coupon.check") \
+	X(COUPON_ISSUE, "coupon.issue") \
+	X(COUPON_PRINTED, "coupon.printed") \
+	X(COUPON_UNPRINTED, "coupon.unprinted") \
+	X(CUSTOMER_COMPARE, "customer.compare") \
+	X(CUSTOMER_CREATE, "customer.create") \
+	X(CUSTOMER_DELETE, "customer.delete") \
+	X(CUSTOMER_EXPORT, "customer.export") \
+	X(CUSTOMER_HISTORY, "customer.history") \
+	X(CUSTOMER_IMPORT, "customer.import") \
+	X(CUSTOMER_LOOKUP, "customer.lookup") \
+	X(CUSTOMER_MERGE, "customer.merge") \
+	X(CUSTOMER_SEARCH, "customer.search") \
+	X(CUSTOMER_UPDATE, "customer.update") \
+	X(GIFT_CARD_CREATE, "gift_card.create") \
+	X(GIFT_CARD_RELOAD, "gift_card.reload") \
+	X(GIFT_CARD_SHOW, "gift_card.show") \
+	X(LEDGER_VERIFY, "ledger.verify") \
+	X(PASSAGE_AMEND, "passage.amend") \
+	X(PASSAGE_LIST, "passage.list") \
+	X(PASSAGE_POST, "passage.post") \
+	X(PASSAGE_REVERSE, "passage.reverse") \
+	X(PASSAGE_SHOW, "passage.show") \
+	X(PROGRAM_REPLACE, "program.replace") \
+	X(PROGRAM_SHOW, "program.show") \
+	X(REPORT_EXPORT, "report.export") \
+	X(REPORT_SUMMARY, "report.summary") \
+	X(REWARD_DEDUCT, "reward.deduct") \
+	X(REWARD_QUOTE, "reward.quote") \
+	X(REWARD_RELEASE, "reward.release") \
 	X(REWARD_RESERVE, "reward.reserve")
 
 enum tb_op {
 #define X(name, method) TB_OP_##name,
 	TB_OPS(X)
 #undef X
-	TB_OP_COUNT,
+		TB_OP_COUNT,
 };
 
 #define TB_OP_BIT(op) (UINT64_C(1) << (op))
@@ -72,8 +73,8 @@ enum tb_op {
 /*
  * What comes back. On success `json` is the text of the result object. On failure it is NULL or the
  * text of an object whose members belong into the error's `data` beside code, retryable and detail:
- * {"candidates":[…]}, {"errors":[{"pointer":…,"code":…}]}, {"reason":…}, {"customer":{…}}. The text is
- * the connector's and valid until `done` returns.
+ * {"candidates":[…]}, {"errors":[{"pointer":…,"code":…}]}, {"reason":…}, {"customer":{…}}. The text
+ * is the connector's and valid until `done` returns.
  */
 struct tb_answer {
 	enum tb_error error;
@@ -97,9 +98,11 @@ struct tb_caller {
 struct tb_call {
 	enum tb_op op;
 	struct tb_caller caller;
-	const char *key;      /* the till's key; NULL where the method takes none or it may default */
-	json_t *params;       /* the whole params object, `key` and `operator` included; borrowed until done */
-	uint64_t deadline_us; /* on the loop's clock: answer by then, TB_ERROR_SERVER_UNREACHABLE if need be */
+	const char *key; /* the till's key; NULL where the method takes none or it may default */
+	json_t *params;  /* the whole params object, `key` and `operator` included; borrowed until
+	                    done */
+	uint64_t deadline_us; /* on the loop's clock: answer by then, TB_ERROR_SERVER_UNREACHABLE if
+	                         need be */
 	tb_done_fn done;      /* called exactly once, also from within `call` and from `stop` */
 	void *userdata;
 };
@@ -113,7 +116,8 @@ struct tb_host {
 	const char *country;           /* how a national phone number is read, "FR" */
 	/* A key of the connector's own configuration section; NULL when it is not set. */
 	const char *(*setting)(const struct tb_host *host, const char *key);
-	/* Tells the bridge that the link to a server went up or down; NULL for a local connector. */
+	/* Tells the bridge that the link to a server went up or down; NULL for a local connector.
+	 */
 	void (*link_changed)(const struct tb_host *host, bool up);
 	void *userdata;
 };
