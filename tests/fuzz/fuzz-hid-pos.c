@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A report descriptor and the reports after it: two bytes of length and the descriptor, then each report
- * behind one byte of length. Whatever they say, a code stays within its limit.
+ * A report descriptor and the reports after it: two bytes of length and the descriptor, then each
+ * report behind one byte of length. Whatever they say, a code stays within its limit.
  */
 
 #include <stddef.h>
