@@ -169,8 +169,8 @@ json_text_is_escaped(void **state)
 	tb_jsonw_bool(&w, "b", true);
 	tb_jsonw_end_object(&w);
 	assert_int_equal(tb_buf_error(&buf), 0);
-	assert_string_equal(buf.data,
-		"{\"a\":\"x\\\"\\\\\\n\\u0001\xc3\xa9\",\"n\":[-9223372036854775808,0],\"b\":true}");
+	assert_string_equal(buf.data, "{\"a\":\"x\\\"\\\\\\n\\u0001\xc3\xa9\",\"n\":[-"
+				      "9223372036854775808,0],\"b\":true}");
 	tb_buf_done(&buf);
 }
 
