@@ -27,7 +27,7 @@ struct tb_request {
 	uint64_t client; /* 0: no connection */
 	const char *audience;
 	const char *site, *till; /* NULL: our own */
-	uint32_t roles; /* with those that they include */
+	uint32_t roles;          /* with those that they include */
 	const struct tb_method *method;
 	json_t *root;      /* holds params; a reference */
 	json_t *params;    /* borrowed from root, or a reference of its own when root is NULL */
