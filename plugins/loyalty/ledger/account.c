@@ -224,7 +224,7 @@ tb_entry_add(struct tb_operation *op, struct tb_customer *c, const struct tb_ent
 	char effect[TB_EFFECT_TEXT];
 	int r;
 
-	if (e->delta == 0)
+	if (e->delta == 0 && !e->always)
 		return 0;
 	if (held)
 		r = add_sum(points ? &c->points_held : &c->wallet_held, -e->delta);

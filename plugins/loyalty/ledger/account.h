@@ -83,7 +83,8 @@ const char *tb_entry_word(enum tb_entry_kind kind);
 struct tb_entry {
 	enum tb_unit unit;
 	enum tb_entry_kind kind;
-	int64_t delta; /* 0 writes nothing */
+	int64_t delta;
+	bool always; /* also when delta is 0, for the history; else that writes nothing */
 	int64_t lot, passage, reservation;
 	const char *sale, *reward, *reason;
 	/* What it is the effect of: an owner's id and a word, unique in the ledger. */

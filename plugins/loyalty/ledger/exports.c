@@ -32,7 +32,7 @@ struct list {
 	/* ?1 cursor, ?2 limit, ?3 from, ?4 to; column 0 is the cursor, the others are the cells. */
 	const char *sql;
 	struct column columns[COLUMNS_MAX];
-	bool due_first; /* coupons of the day are issued before they are listed */
+	bool due_first; /* shows accounts: what is due of them is written before the first page */
 };
 
 #define RECORD(member) "json_extract(c.record, '$." member "')"
@@ -74,6 +74,7 @@ static const struct list lists[] = {
 			{"points", CELL_NUMBER}, {"wallet", CELL_NUMBER}, {"passages", CELL_NUMBER},
 			{"created_at", CELL_TIME}, {"consent_email", CELL_NUMBER},
 			{"consent_sms", CELL_NUMBER}},
+		.due_first = true,
 	},
 	{
 		.what = "gift_cards",
@@ -196,31 +197,45 @@ add_row(struct tb_operation *op, struct tb_buf *csv, const struct list *list, st
 	tb_buf_add_str(csv, "\r\n");
 }
 
-/* ---- coupons of the day ------------------------------------------------------------------- */
+/* ---- what is due first ------------------------------------------------------------------- */
 
-/* Shows every account that something is due of, so that its coupons are issued and listed. */
+/* The next account after `id` that something is due of, 0 when there is none. Those that a new
+ * program has not looked at are due only where it dates coupons. */
 static int
-issue_due(struct tb_operation *op)
+next_due(struct tb_operation *op, int64_t id, int64_t *ret)
 {
 	const struct tb_program_version *v = tb_program_now(op->ledger);
+	_cleanup_rows_ struct tb_rows *rows = NULL;
 	int r;
 
-	if (!v->has_dated_coupons)
-		return 0;
-	for (int64_t id = 0;;) {
-		_cleanup_rows_ struct tb_rows *rows = NULL;
-		_cleanup_customer_ struct tb_customer c = {};
-
+	if (v->has_dated_coupons)
 		r = tb_store_get(op->store, &rows,
 			"SELECT id FROM customers WHERE id > ?1 AND state = 'live'"
 			" AND (due_at <= ?2 OR program <> ?3) ORDER BY id LIMIT 1",
 			V_INT(id), V_INT(op->now), V_INT(v->version));
-		if (r <= 0)
+	else
+		r = tb_store_get(op->store, &rows,
+			"SELECT id FROM customers WHERE due_at < 9223372036854775807"
+			" AND due_at <= ?1 AND state = 'live' ORDER BY due_at LIMIT 1",
+			V_INT(op->now));
+	*ret = r > 0 ? tb_rows_int(rows, 0) : 0;
+	return r < 0 ? r : 0;
+}
+
+/* Shows every account that something is due of: what ended is written, coupons are issued. */
+static int
+settle_all(struct tb_operation *op)
+{
+	int64_t id = 0;
+
+	for (;;) {
+		_cleanup_customer_ struct tb_customer c = {};
+		int r = next_due(op, id, &id);
+
+		if (r < 0 || id == 0)
 			return r;
 		if (!op->writing)
 			return TB_MUST_WRITE;
-		id = tb_rows_int(rows, 0);
-		tb_rows_donep(&rows);
 		r = tb_customer_get(op, id, &c);
 		if (r == 0)
 			r = tb_customer_settle(op, &c);
@@ -273,8 +288,8 @@ tb_report_export(struct tb_operation *op)
 	r = tb_period_read(op, &period);
 	if (r == 0)
 		r = tb_param_cursor(op, 0, &after);
-	if (r == 0 && list->due_first)
-		r = issue_due(op);
+	if (r == 0 && list->due_first && after == 0)
+		r = settle_all(op);
 	if (r == 0)
 		r = write_page(op, list, &period, after, &csv, cursor);
 	if (r != 0)

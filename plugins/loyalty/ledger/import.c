@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "plugins/loyalty/ledger/customers.h"
+#include "plugins/loyalty/ledger/turn.h"
 
 struct importing {
 	struct tb_operation *op;
@@ -25,6 +26,19 @@ report(struct importing *m, size_t index, const char *pointer, const char *code)
 	tb_jsonw_string(&m->w, "pointer", pointer);
 	tb_jsonw_string(&m->w, "code", code);
 	tb_jsonw_end_object(&m->w);
+}
+
+/* What was found wrong with a record before it came here. */
+static int
+report_checked(struct importing *m, size_t index, const json_t *faults)
+{
+	json_t *fault;
+	size_t i;
+
+	json_array_foreach(faults, i, fault)
+		report(m, index, json_string_value(json_object_get(fault, "pointer")),
+			json_string_value(json_object_get(fault, "code")));
+	return 0;
 }
 
 /* ---- matching ----------------------------------------------------------------------------- */
@@ -219,6 +233,17 @@ found_before(struct importing *m, size_t index, const json_t *in)
 	return first != NULL;
 }
 
+/* A wrong type or a member nobody knows is the caller's mistake, not the shop's. */
+static bool
+is_of_form(const struct tb_faults *faults)
+{
+	for (size_t i = 0; i < faults->count; i++)
+		if (strcmp(faults->items[i].code, "bad_type") == 0 ||
+			strcmp(faults->items[i].code, "unknown") == 0)
+			return true;
+	return false;
+}
+
 static int
 import_one(struct importing *m, size_t index, const json_t *in)
 {
@@ -229,8 +254,12 @@ import_one(struct importing *m, size_t index, const json_t *in)
 
 	if (found_before(m, index, in))
 		return 0;
+	if (json_object_get(in, "fault"))
+		return report_checked(m, index, json_object_get(in, "fault"));
 	snprintf(prefix, sizeof(prefix), "/records/%zu", index);
 	r = tb_record_clean(m->op, in, prefix, &record, &faults);
+	if (r == -EINVAL && is_of_form(&faults))
+		return tb_refuse_faults(m->op, &faults);
 	if (r == -EINVAL) {
 		report(m, index, faults.items[0].pointer, faults.items[0].code);
 		return 0;
@@ -252,13 +281,12 @@ tb_customer_import(struct tb_operation *op)
 	int r = 0;
 
 	m.w = TB_JSONW(&m.errors);
-	op->store->ops->bulk(op->store, true);
+	tb_turn_bulk(op->ledger);
 	json_array_foreach(records, i, record) {
 		r = import_one(&m, i, record);
 		if (r != 0)
 			break;
 	}
-	op->store->ops->bulk(op->store, false);
 	if (r == 0)
 		r = tb_buf_error(&m.errors);
 	if (r == 0) {

@@ -164,6 +164,7 @@ static void
 ledger_free(struct tb_ledger *l)
 {
 	tb_source_remove(&l->retry);
+	tb_source_remove(&l->calm);
 	tb_programs_free(l);
 	if (l->store)
 		l->store->ops->close(l->store);

@@ -39,6 +39,7 @@ struct tb_ledger {
 	int last_failure;     /* what was logged last, and until when it is not again */
 	uint64_t quiet_until_us;
 	struct tb_source *retry; /* fires when a locked store is tried again */
+	struct tb_source *calm;  /* fires when a big load is over */
 	struct tb_list waiting;  /* calls of this turn, in order */
 	size_t n_waiting;
 	bool running;

@@ -404,9 +404,12 @@ credit(struct posting *p, struct tb_customer *c)
 	struct tb_operation *op = p->op;
 	struct tb_entry entry = passage_entry(
 		p, TB_UNIT_POINTS, TB_ENTRY_EARN, p->earned.points, "earn");
-	int r = tb_points_credit(
-		op, c, &entry, tb_rules_lot_expiry(p->k.version->program, p->occurred_at));
+	int r;
 
+	/* Who looks at his history sees the passage, too, when it earned nothing. */
+	entry.always = p->earned.wallet == 0;
+	r = tb_points_credit(
+		op, c, &entry, tb_rules_lot_expiry(p->k.version->program, p->occurred_at));
 	if (r >= 0) {
 		entry = passage_entry(p, TB_UNIT_WALLET, TB_ENTRY_EARN, p->earned.wallet, "earn");
 		r = tb_entry_add(op, c, &entry);

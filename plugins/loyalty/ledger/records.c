@@ -7,6 +7,8 @@
 #include "base/text.h"
 #include "plugins/loyalty/ledger/json.h"
 
+#define TEXT_MAX 256 /* characters of a name, a street, a town */
+
 enum field_type {
 	FIELD_TEXT,
 	FIELD_WORD, /* kind */
@@ -80,11 +82,23 @@ fault(struct cleaning *c, const char *code, const char *field)
 	return NULL;
 }
 
+static size_t
+characters(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text; text++)
+		n += ((unsigned char)*text & 0xc0) != 0x80;
+	return n;
+}
+
 static json_t *
 clean_text(struct cleaning *c, const char *field, const json_t *in)
 {
 	if (!json_is_string(in))
 		return fault(c, "bad_type", field);
+	if (characters(json_string_value(in)) > TEXT_MAX)
+		return fault(c, "too_long", field);
 	return take_string(tb_text_nfc(json_string_value(in)));
 }
 

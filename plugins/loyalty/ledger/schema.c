@@ -35,6 +35,7 @@ static const char step_1[] =
 	" last_passage TEXT,"            /* JSON */
 	" record TEXT NOT NULL) STRICT;" /* JSON, as api's customer */
 
+	"CREATE INDEX customers_due ON customers(due_at) WHERE due_at < 9223372036854775807;"
 	"CREATE INDEX customers_merged ON customers(merged_into) WHERE merged_into IS NOT NULL;"
 
 	"CREATE TABLE cards("

@@ -6,6 +6,7 @@
 
 #include "plugins/loyalty/ledger/store-sqlite.h"
 
+#include <malloc.h>
 #include <string.h>
 #include "base/log.h"
 
@@ -292,10 +293,12 @@ sqlite_undo(struct tb_store *store)
 static void
 sqlite_bulk(struct tb_store *store, bool on)
 {
-	/* Sorted keys are few in a load: the trees' leaves are wanted at hand while it lasts. */
-	run(store, on ? "PRAGMA cache_size=-32768" : "PRAGMA cache_size=" TB_SQLITE_CACHE);
-	if (!on)
-		sqlite3_db_release_memory(self(store)->db);
+	/* The trees' leaves are wanted at hand while a load lasts, and given back afterwards. */
+	run(store, on ? "PRAGMA cache_size=-65536" : "PRAGMA cache_size=" TB_SQLITE_CACHE);
+	if (on)
+		return;
+	sqlite3_db_release_memory(self(store)->db);
+	malloc_trim(0);
 }
 
 /* Deleted rows are zeroed where they stood (secure_delete); the log has older pages still. */

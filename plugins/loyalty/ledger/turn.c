@@ -16,6 +16,7 @@
 
 #define RETRY_US (20 * 1000) /* how soon a locked store is tried again */
 #define PRUNE_EVERY_US (TB_USEC_PER_DAY / 24)
+#define CALM_US (2 * TB_USEC_PER_SEC) /* after the last part of a load */
 #define LOG_EVERY_US (60 * TB_USEC_PER_SEC)
 #define SPARE_MAX (64 << 10) /* a bigger answer's memory is not kept */
 
@@ -498,6 +499,21 @@ tb_turn_call(struct tb_ledger *l, const struct tb_call *call)
 		tb_turn_end(l);
 }
 
+static void
+on_calm(void *userdata)
+{
+	struct tb_ledger *l = userdata;
+
+	l->store->ops->bulk(l->store, false);
+}
+
+void
+tb_turn_bulk(struct tb_ledger *l)
+{
+	l->store->ops->bulk(l->store, true);
+	tb_source_set_timer_in(l->calm, CALM_US);
+}
+
 /* Ids go on where they were, also when the clock was set back meanwhile. */
 static int
 last_id(struct tb_ledger *l)
@@ -529,6 +545,9 @@ tb_turn_init(struct tb_ledger *l)
 	r = last_id(l);
 	if (r >= 0)
 		r = tb_reservations_next(l);
+	if (r < 0)
+		return r;
+	r = tb_loop_add_timer(l->host->loop, CALM_US / 10, on_calm, l, &l->calm);
 	if (r < 0)
 		return r;
 	return tb_loop_add_timer(l->host->loop, 1000, on_retry, l, &l->retry);

@@ -26,5 +26,7 @@ extern const struct tb_op_entry tb_op_table[];
 int tb_turn_init(struct tb_ledger *ledger);
 void tb_turn_call(struct tb_ledger *ledger, const struct tb_call *call);
 void tb_turn_end(struct tb_ledger *ledger);
+/* A big load is going on: the store may use more memory until it is over. */
+void tb_turn_bulk(struct tb_ledger *ledger);
 /* Answers what waits TB_ERROR_SERVER_UNREACHABLE. */
 void tb_turn_stop(struct tb_ledger *ledger);

@@ -145,6 +145,8 @@ add_entries(struct tb_operation *op, const struct tb_used *used, const struct tb
 
 	if (!step->c)
 		return 0;
+	/* A reward that cost nothing stands in the history all the same. */
+	entry.always = kind == TB_ENTRY_REDEEM && wallet == 0 && used->kind != TB_USE_GIFT_CARD;
 	r = tb_entry_add(op, step->c, &entry);
 	if (r < 0)
 		return r;

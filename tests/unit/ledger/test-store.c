@@ -561,7 +561,7 @@ test_newer_in_the_log_alone(void **state)
 	stop(s);
 	db = open_beside(s);
 	run(db, "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; PRAGMA user_version = "
-	        "99");
+		"99");
 	why = start_refused(s);
 	assert_non_null(strstr(why, "newer"));
 	free(why);
