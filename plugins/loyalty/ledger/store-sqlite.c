@@ -7,10 +7,15 @@
 #include "plugins/loyalty/ledger/store-sqlite.h"
 
 #include <malloc.h>
+#include <stdio.h>
 #include <string.h>
 #include "base/log.h"
 
 #define STATEMENTS_MAX 512 /* a power of two, well above the number of statements in the room */
+
+#define CACHE_MIN_KIB INT64_C(2048)
+#define CACHE_MAX_KIB INT64_C(16384)
+#define CACHE_PART 64 /* of the file: more than all inner pages */
 
 struct statement {
 	struct tb_rows rows;
@@ -290,13 +295,36 @@ sqlite_undo(struct tb_store *store)
 	return r < 0 ? r : sqlite_release(store);
 }
 
+/*
+ * The inner pages of the trees are to stay at hand: of a shop's few thousand customers that is
+ * nothing, of a million some megabytes. Leaves come from the system's cache.
+ */
+void
+tb_sqlite_set_cache(sqlite3 *db)
+{
+	char sql[48];
+	int64_t pages = 0, kib;
+	sqlite3_stmt *stmt = NULL;
+
+	if (sqlite3_prepare_v2(db, "PRAGMA page_count", -1, &stmt, NULL) == SQLITE_OK &&
+		sqlite3_step(stmt) == SQLITE_ROW)
+		pages = sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	kib = pages * 4 / CACHE_PART;
+	kib = TB_MAX(CACHE_MIN_KIB, TB_MIN(kib, CACHE_MAX_KIB));
+	snprintf(sql, sizeof(sql), "PRAGMA cache_size=-%d", (int)kib);
+	sqlite3_exec(db, sql, NULL, NULL, NULL);
+}
+
 static void
 sqlite_bulk(struct tb_store *store, bool on)
 {
-	/* The trees' leaves are wanted at hand while a load lasts, and given back afterwards. */
-	run(store, on ? "PRAGMA cache_size=-65536" : "PRAGMA cache_size=" TB_SQLITE_CACHE);
-	if (on)
+	/* While a load lasts the leaves are wanted, too. */
+	if (on) {
+		run(store, "PRAGMA cache_size=-65536");
 		return;
+	}
+	tb_sqlite_set_cache(self(store)->db);
 	sqlite3_db_release_memory(self(store)->db);
 	malloc_trim(0);
 }

@@ -373,11 +373,16 @@ play_step(struct story *t, const json_t *step)
 		play_call(t, step);
 }
 
-/* Members that nobody knows are taken out, and warned of, before a call comes to the ledger. */
+/* What is checked before a call comes to the ledger is told of the socket alone. */
 static bool
 is_of_the_socket(const json_t *vector)
 {
-	return strstr(json_string_value(json_object_get(vector, "name")), "newer till's fields");
+	static const char *const names[] = {"newer till's fields", "tells each record at fault"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strstr(json_string_value(json_object_get(vector, "name")), names[i]))
+			return true;
+	return false;
 }
 
 /* What the story configures: only how articles are named concerns the ledger. */
