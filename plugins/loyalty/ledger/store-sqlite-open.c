@@ -13,7 +13,7 @@
 #include "plugins/loyalty/ledger/schema.h"
 #include "plugins/loyalty/ledger/store-sqlite.h"
 
-#define QUICK_CHECK_MAX (8 << 20) /* a bigger file is checked page by page as it is read */
+#define QUICK_CHECK_MAX (2 << 20) /* a bigger file is checked page by page as it is read */
 #define HEADER 100
 
 static void
