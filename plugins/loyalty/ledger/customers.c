@@ -22,6 +22,7 @@ tb_customer_insert(struct tb_operation *op, json_t *record, const json_t *cards,
 		r = tb_code_draw(TOKEN_PREFIX, TOKEN_SYMBOLS, token);
 	if (r < 0)
 		return r;
+	tb_record_compact(record);
 	if (json_object_set_new(record, "token", json_string(token)) < 0)
 		return -ENOMEM;
 	r = tb_cards_give(op, id, record, cards, ret_card);

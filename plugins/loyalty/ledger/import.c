@@ -264,6 +264,8 @@ import_one(struct importing *m, size_t index, const json_t *in)
 		report(m, index, faults.items[0].pointer, faults.items[0].code);
 		return 0;
 	}
+	if (r >= 0)
+		tb_record_compact(record); /* an empty reference matches nobody */
 	if (r >= 0 && tb_record_empty(record)) {
 		report(m, index, prefix, "empty");
 		return 0;

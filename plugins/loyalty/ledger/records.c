@@ -342,8 +342,13 @@ apply_object(json_t *record, const char *name, json_t *change)
 	json_t *mine = json_object_get(record, name), *value;
 	const char *member;
 
-	if (!mine || is_empty(change))
+	if (is_empty(change))
 		return json_object_set(record, name, change);
+	if (!mine) {
+		mine = json_object();
+		if (json_object_set_new(record, name, mine) < 0)
+			return -ENOMEM;
+	}
 	json_object_foreach(change, member, value) {
 		if (is_empty(value))
 			json_object_del(mine, member);
@@ -373,6 +378,21 @@ tb_record_apply(json_t *record, const json_t *change)
 			json_object_del(record, name);
 	}
 	return 0;
+}
+
+void
+tb_record_compact(json_t *record)
+{
+	const char *name;
+	json_t *value;
+	void *next;
+
+	json_object_foreach_safe(record, next, name, value) {
+		if (json_is_object(value) && !is_card_field(name))
+			tb_record_compact(value);
+		if (is_empty(value))
+			json_object_del(record, name);
+	}
 }
 
 static int

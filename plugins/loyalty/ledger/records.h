@@ -18,6 +18,8 @@ int tb_record_clean(struct tb_operation *op, const json_t *in, const char *prefi
 /* Lays the fields of `change` over `record`: a given field replaces, an empty one removes, cards
  * are left alone. */
 int tb_record_apply(json_t *record, const json_t *change);
+/* Takes away what says nothing, within its objects, too. */
+void tb_record_compact(json_t *record);
 /* Fills what is empty in `record` from `other`; lists that stand are left as they are, unless
  * `join`, when they take the other's items too. Cards are left alone. */
 int tb_record_fill(json_t *record, const json_t *other, bool join);

@@ -27,11 +27,14 @@ is_word_byte(unsigned char c)
 	return c >= 0x80 || isalnum(c);
 }
 
+#define WORD_MAX 60 /* bytes: of longer ones the beginning counts, to whole characters */
+
 /* Appends the words of folded text, each with a blank before it but the first of a line. */
 static void
 add_words(struct tb_buf *buf, const char *folded)
 {
 	bool inside = false;
+	size_t begin = 0;
 
 	for (const char *p = folded; *p; p++) {
 		/* The marks that names are written with and people leave out when they type. */
@@ -44,10 +47,16 @@ add_words(struct tb_buf *buf, const char *folded)
 			inside = false;
 			continue;
 		}
-		if (!inside && buf->len && buf->data[buf->len - 1] != '\n')
-			tb_buf_add_byte(buf, ' ');
+		if (!inside) {
+			if (buf->len && buf->data[buf->len - 1] != '\n')
+				tb_buf_add_byte(buf, ' ');
+			begin = buf->len;
+		}
 		inside = true;
-		tb_buf_add_byte(buf, (uint8_t)*p);
+		/* A character is begun only where all of it has room. */
+		if (buf->len < begin + WORD_MAX - 4 ||
+			(buf->len < begin + WORD_MAX && ((unsigned char)*p & 0xc0) == 0x80))
+			tb_buf_add_byte(buf, (uint8_t)*p);
 	}
 }
 
@@ -56,9 +65,12 @@ add_digits(struct tb_buf *buf, const char *text)
 {
 	if (buf->len && buf->data[buf->len - 1] != '\n')
 		tb_buf_add_byte(buf, ' ');
-	for (; *text; text++)
-		if (*text >= '0' && *text <= '9')
-			tb_buf_add_byte(buf, (uint8_t)*text);
+	for (size_t n = 0; *text && n < WORD_MAX - 4; text++) {
+		if (*text < '0' || *text > '9')
+			continue;
+		tb_buf_add_byte(buf, (uint8_t)*text);
+		n++;
+	}
 }
 
 static int

@@ -617,6 +617,44 @@ test_import_does_not_guess(void **state)
 }
 
 static void
+test_import_of_empty_fields(void **state)
+{
+	struct stage *s = *state;
+	char records[512];
+	json_t *r;
+
+	snprintf(records, sizeof(records),
+		"{'first_name':'A','last_name':'','phones':[],'external_refs':{'popina':''}},"
+		"{'first_name':'B','last_name':'','phones':[],'external_refs':{'popina':''}}");
+	r = ok(s, "customer.import", "{'key':'i','records':[%s]}", records);
+	assert_int_equal(number(r, "created"), 2);
+	/* An empty reference is none, and leads nowhere. */
+	ok(s, "customer.create", "{'key':'c','record':%s}",
+		"{'first_name':'C','external_refs':{'x':''}}");
+	assert_null(member(s->last.json, "customer.external_refs"));
+}
+
+static void
+test_long_words_are_found(void **state)
+{
+	struct stage *s = *state;
+	char word[260], cursor[128];
+	json_t *r;
+
+	memset(word, 'w', 250);
+	word[250] = '\0';
+	free(create(s, "'first_name':'%s','last_name':'A'", word));
+	free(create(s, "'first_name':'%s','last_name':'B'", word));
+	assert_int_equal(found(s, word), 2);
+	r = ok(s, "customer.search", "{'text':'www','limit':1}");
+	assert_int_equal(length(r, "customers"), 1);
+	snprintf(cursor, sizeof(cursor), "%s", text(r, "cursor"));
+	r = ok(s, "customer.search", "{'text':'www','limit':1,'cursor':'%s'}", cursor);
+	assert_int_equal(length(r, "customers"), 1);
+	assert_null(member(r, "cursor"));
+}
+
+static void
 test_import_a_thousand(void **state)
 {
 	struct stage *s = *state;
@@ -925,6 +963,8 @@ main(void)
 		TEST(test_compare),
 		TEST(test_import_matches_and_fills),
 		TEST(test_import_does_not_guess),
+		TEST(test_import_of_empty_fields),
+		TEST(test_long_words_are_found),
 		TEST(test_import_a_thousand),
 		TEST(test_merge_moves_everything),
 		TEST(test_delete_leaves_an_anonymous_ledger),
