@@ -118,7 +118,7 @@ open_node(const char *path, int *ret_fd, char **ret_why)
 	if (fd < 0 && errno == EACCES)
 		return fail(ret_why, -EACCES, path,
 			"the udev rules of tillbridge give the scanner to its group: install them "
-		        "and plug it in again");
+			"and plug it in again");
 	if (fd < 0)
 		return fail(ret_why, errno == ENXIO ? -ENODEV : -errno, path, NULL);
 	/* hidraw knows no exclusive open: two bridges must not both read the queue of scans. */
@@ -194,7 +194,7 @@ start(struct tb_device *device, const struct tb_device_config *config, char **re
 	if (r < 0)
 		return fail(ret_why, -EINVAL, path,
 			"this interface is no bar code scanner in HID POS mode; set the scanner to "
-		        "\"USB HID POS\" with the code in its manual");
+			"\"USB HID POS\" with the code in its manual");
 	r = send_feature(device->fd, tb_device_setting(config, settings, "feature_on_open", 0));
 	if (r < 0)
 		return fail(ret_why, r, path,
