@@ -32,9 +32,9 @@ struct node {
 	int modem_lines;
 	UMockdevIoctlClient *holder; /* tty: who has marked it as his own */
 	gboolean held;               /* tty: somebody else has */
-	GByteArray *descriptor; /* hidraw: of its reports */
-	char *device_id;        /* lp: IEEE 1284 */
-	int port_status;        /* lp */
+	GByteArray *descriptor;      /* hidraw: of its reports */
+	char *device_id;             /* lp: IEEE 1284 */
+	int port_status;             /* lp */
 	char *product;
 	unsigned vid, pid;
 	uint8_t keys[96], leds[2];    /* evdev: bits */
