@@ -286,7 +286,7 @@ static int
 prepare(struct tb_http_state *state, struct sockaddr_storage *address, char **ret_why)
 {
 	const struct tb_http_host *host = state->host;
-	bool loopback;
+	bool loopback = false;
 	int r = read_address(host, address, &loopback, ret_why);
 
 	if (r < 0)
