@@ -504,6 +504,10 @@ test_business_day_tells_sales_apart(void **state)
 	assert_int_equal(number(ok(s, "passage.show", "{'sale':'1'}"), "total"), 2000);
 	r = ok(s, "passage.show", "{'sale':'2'}");
 	assert_string_equal(text(r, "business_day"), "2025-05-05");
+	/* When it says nothing it is the shop's date, which is not Greenwich's. */
+	sale(s, "3", id, "2025-05-05T23:30:00Z", 100);
+	assert_string_equal(
+		text(ok(s, "passage.show", "{'sale':'3'}"), "business_day"), "2025-05-06");
 	assert_int_equal(refused(s, "passage.show", "{'sale':'2','business_day':'2025-05-06'}"),
 		TB_ERROR_PASSAGE_UNKNOWN);
 	s->till = "1";
