@@ -5,43 +5,91 @@
 
 static const char hex[] = "0123456789abcdef";
 
+#define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
+
+/* Whether one of eight bytes is a control character, a quote or a backslash. */
+static bool
+needs_escape_8(const char *p)
+{
+	uint64_t v, quote, slash;
+
+	memcpy(&v, p, sizeof(v));
+	quote = v ^ EACH_BYTE('"');
+	slash = v ^ EACH_BYTE('\\');
+	return (((v - EACH_BYTE(0x20)) & ~v) | ((quote - EACH_BYTE(1)) & ~quote) |
+		       ((slash - EACH_BYTE(1)) & ~slash)) &
+	       EACH_BYTE(0x80);
+}
+
+/* How many bytes stand before the first that must be escaped. */
+static size_t
+plain_run(const char *value, size_t len)
+{
+	size_t i = 0;
+
+	while (i + 8 <= len && !needs_escape_8(value + i))
+		i += 8;
+	while (i < len && (unsigned char)value[i] >= 0x20 && value[i] != '"' && value[i] != '\\')
+		i++;
+	return i;
+}
+
+static void
+add_escape(struct tb_buf *buf, unsigned char c)
+{
+	char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+	size_t n = 2;
+
+	if (c == '"' || c == '\\')
+		escape[1] = (char)c;
+	else if (c == '\n' || c == '\r' || c == '\t')
+		escape[1] = c == '\n' ? 'n' : c == '\r' ? 'r' : 't';
+	else
+		n = 6;
+	tb_buf_add(buf, escape, n);
+}
+
+/* Most of what is written are single bytes that have room. */
+static inline void
+add_byte(struct tb_buf *buf, char byte)
+{
+	if (buf->error || buf->len + 1 >= buf->cap || (buf->max && buf->len >= buf->max)) {
+		tb_buf_add_byte(buf, (uint8_t)byte);
+		return;
+	}
+	buf->data[buf->len++] = byte;
+	buf->data[buf->len] = '\0';
+}
+
 void
 tb_json_quote(struct tb_buf *buf, const char *value, size_t len)
 {
-	size_t from = 0;
+	size_t i = plain_run(value, len);
 
-	tb_buf_add_byte(buf, '"');
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)value[i];
-		char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
-		size_t n = 6;
+	if (tb_buf_reserve(buf, len + 2) < 0)
+		return;
+	add_byte(buf, '"');
+	tb_buf_add(buf, value, i);
+	while (i < len) {
+		size_t run;
 
-		if (c >= 0x20 && c != '"' && c != '\\')
-			continue;
-		tb_buf_add(buf, value + from, i - from);
-		from = i + 1;
-		if (c == '"' || c == '\\') {
-			escape[1] = (char)c;
-			n = 2;
-		} else if (c == '\n' || c == '\r' || c == '\t') {
-			escape[1] = c == '\n' ? 'n' : c == '\r' ? 'r' : 't';
-			n = 2;
-		}
-		tb_buf_add(buf, escape, n);
+		add_escape(buf, (unsigned char)value[i++]);
+		run = plain_run(value + i, len - i);
+		tb_buf_add(buf, value + i, run);
+		i += run;
 	}
-	tb_buf_add(buf, value + from, len - from);
-	tb_buf_add_byte(buf, '"');
+	add_byte(buf, '"');
 }
 
 static void
 begin(struct tb_jsonw *w, const char *name)
 {
 	if (w->comma)
-		tb_buf_add_byte(w->buf, ',');
+		add_byte(w->buf, ',');
 	w->comma = true;
 	if (name) {
 		tb_json_quote(w->buf, name, strlen(name));
-		tb_buf_add_byte(w->buf, ':');
+		add_byte(w->buf, ':');
 	}
 }
 
@@ -49,14 +97,14 @@ void
 tb_jsonw_open(struct tb_jsonw *w, const char *name, char bracket)
 {
 	begin(w, name);
-	tb_buf_add_byte(w->buf, (uint8_t)bracket);
+	add_byte(w->buf, bracket);
 	w->comma = false;
 }
 
 void
 tb_jsonw_close(struct tb_jsonw *w, char bracket)
 {
-	tb_buf_add_byte(w->buf, (uint8_t)bracket);
+	add_byte(w->buf, bracket);
 	w->comma = true;
 }
 

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -153,6 +154,28 @@ text_folds(void **state)
 	assert_true(tb_utf8_valid("\xf0\x9f\x8d\x95", 4));
 }
 
+/* Wherever a character that is escaped stands, it is. */
+static void
+json_escapes_at_every_place(void **state)
+{
+	static const char *const escaped[] = {"\\u001f", "\\\"", "\\\\", "\\n", "\\u0000"};
+	static const char raw[] = {0x1f, '"', '\\', '\n', 0};
+
+	for (size_t at = 0; at < 20; at++) {
+		for (size_t k = 0; k < ARRAY_SIZE(escaped); k++) {
+			_cleanup_buf_ struct tb_buf buf = TB_BUF_INIT(0);
+			char text[20], want[40];
+
+			memset(text, 0xc3, sizeof(text));
+			text[at] = raw[k];
+			tb_json_quote(&buf, text, sizeof(text));
+			snprintf(want, sizeof(want), "\"%.*s%s%.*s\"", (int)at, text, escaped[k],
+				(int)(19 - at), text + at + 1);
+			assert_string_equal(buf.data, want);
+		}
+	}
+}
+
 static void
 json_text_is_escaped(void **state)
 {
@@ -207,6 +230,7 @@ main(void)
 		cmocka_unit_test(zone_knows_summer_and_skipped_midnights),
 		cmocka_unit_test(text_folds),
 		cmocka_unit_test(json_text_is_escaped),
+		cmocka_unit_test(json_escapes_at_every_place),
 		cmocka_unit_test(buffer_stops_at_its_limit),
 		cmocka_unit_test(errors_have_words),
 	};
