@@ -69,6 +69,11 @@ class Paper:
                    for ticket in self.tickets())
 
     def close(self):
+        # closing alone leaves a thread in accept(), which would take one more connection
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
         self.listener.close()
         for client in self.clients:
             client.close()
