@@ -49,22 +49,45 @@ feed_sized(struct hashing *h, char tag, const char *text, size_t len)
 		feed(h, text, len);
 }
 
+struct member {
+	const char *name;
+	const json_t *value;
+};
+
 static int
 by_name(const void *a, const void *b)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
+	return strcmp(((const struct member *)a)->name, ((const struct member *)b)->name);
+}
+
+/* Objects are small and often sorted already: insertion beats qsort, but not for a hundred. */
+static void
+sort(struct member *members, size_t n)
+{
+	if (n > MEMBERS_MAX) {
+		qsort(members, n, sizeof(*members), by_name);
+		return;
+	}
+	for (size_t i = 1; i < n; i++) {
+		struct member m = members[i];
+		size_t k = i;
+
+		for (; k > 0 && by_name(&members[k - 1], &m) > 0; k--)
+			members[k] = members[k - 1];
+		members[k] = m;
+	}
 }
 
 static int
 hash_object(struct hashing *h, const json_t *object, const char *except)
 {
-	const char *few[MEMBERS_MAX], **names = few;
-	_cleanup_free_ const char **many = NULL;
+	struct member few[MEMBERS_MAX], *members = few;
+	_cleanup_free_ struct member *many = NULL;
 	size_t n = 0, count = json_object_size(object);
 	int r = 0;
 
 	if (count > MEMBERS_MAX) {
-		names = many = calloc(count, sizeof(*many));
+		members = many = calloc(count, sizeof(*many));
 		if (!many)
 			return -ENOMEM;
 	}
@@ -73,13 +96,13 @@ hash_object(struct hashing *h, const json_t *object, const char *except)
 		const char *name = json_object_iter_key(i);
 
 		if (!except || strcmp(name, except) != 0)
-			names[n++] = name;
+			members[n++] = (struct member){name, json_object_iter_value(i)};
 	}
-	qsort(names, n, sizeof(*names), by_name);
+	sort(members, n);
 	feed_sized(h, '{', (const char *)&n, sizeof(n));
 	for (size_t i = 0; i < n && r >= 0; i++) {
-		feed_sized(h, 'm', names[i], strlen(names[i]));
-		r = hash_value(h, json_object_get(object, names[i]));
+		feed_sized(h, 'm', members[i].name, strlen(members[i].name));
+		r = hash_value(h, members[i].value);
 	}
 	return r;
 }

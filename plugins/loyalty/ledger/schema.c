@@ -56,7 +56,7 @@ static const char step_1[] =
 	/* The account: never updated, never deleted. */
 	"CREATE TABLE entries("
 	" seq INTEGER PRIMARY KEY,"
-	" customer INTEGER NOT NULL REFERENCES customers,"
+	" customer INTEGER NOT NULL,"
 	" unit TEXT NOT NULL," /* points wallet */
 	" kind TEXT NOT NULL," /* earn bonus hold release redeem reverse expire adjust transfer */
 	" delta INTEGER NOT NULL,"
@@ -95,7 +95,7 @@ static const char step_1[] =
 	" till TEXT NOT NULL,"
 	" sale TEXT NOT NULL,"
 	" business_day INTEGER NOT NULL,"
-	" customer INTEGER REFERENCES customers,"
+	" customer INTEGER,"
 	" occurred_at INTEGER NOT NULL,"
 	" received_at INTEGER NOT NULL,"
 	" state TEXT NOT NULL," /* posted reversed */

@@ -288,7 +288,7 @@ open_db(sqlite3 *db, const char *path, char **ret_why)
 	r = execute(db, path,
 		"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
 		"PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0;"
-		"PRAGMA wal_autocheckpoint=2000; PRAGMA journal_size_limit=16777216",
+		"PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=16777216",
 		ret_why);
 	tb_sqlite_set_cache(db);
 	return r < 0 ? r
