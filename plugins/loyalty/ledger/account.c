@@ -325,18 +325,44 @@ write_expiring(struct tb_operation *op, struct tb_jsonw *w, const struct tb_cust
 	return r;
 }
 
+/* A literal and a number behind it; there is room. */
+#define PUT(to, literal, number) put_number(mempcpy(to, literal, sizeof(literal) - 1), number)
+
+static char *
+put_number(char *to, int64_t number)
+{
+	char digits[20], *p = digits + sizeof(digits);
+	uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+
+	do
+		*--p = (char)('0' + rest % 10);
+	while (rest /= 10);
+	if (number < 0)
+		*to++ = '-';
+	return mempcpy(to, p, (size_t)(digits + sizeof(digits) - p));
+}
+
+/* The sums, written in one piece: every look-up has them. */
+static void
+write_sums(struct tb_jsonw *w, const struct tb_customer *c, const char *currency)
+{
+	char text[256], *to = text;
+
+	to = PUT(to, "{\"points\":", c->points);
+	to = PUT(to, ",\"points_available\":", TB_MAX(c->points - c->points_held, INT64_C(0)));
+	to = PUT(to, ",\"wallet\":", c->wallet);
+	to = PUT(to, ",\"wallet_available\":", TB_MAX(c->wallet - c->wallet_held, INT64_C(0)));
+	to = PUT(to, ",\"passages\":", c->passages);
+	tb_jsonw_raw(w, "balances", text, (size_t)(to - text));
+	tb_jsonw_string(w, "currency", currency);
+}
+
 int
 tb_balances_write(struct tb_operation *op, struct tb_jsonw *w, const struct tb_customer *c)
 {
 	int r = 0;
 
-	tb_jsonw_object(w, "balances");
-	tb_jsonw_int(w, "points", c->points);
-	tb_jsonw_int(w, "points_available", TB_MAX(c->points - c->points_held, INT64_C(0)));
-	tb_jsonw_int(w, "wallet", c->wallet);
-	tb_jsonw_int(w, "wallet_available", TB_MAX(c->wallet - c->wallet_held, INT64_C(0)));
-	tb_jsonw_string(w, "currency", op->ledger->host->currency);
-	tb_jsonw_int(w, "passages", c->passages);
+	write_sums(w, c, op->ledger->host->currency);
 	tb_jsonw_array(w, "expiring");
 	if (c->flags & TB_CUSTOMER_LOTS)
 		r = write_expiring(op, w, c);

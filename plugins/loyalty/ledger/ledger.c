@@ -165,6 +165,7 @@ ledger_free(struct tb_ledger *l)
 {
 	tb_source_remove(&l->retry);
 	tb_source_remove(&l->calm);
+	tb_source_remove(&l->view_end);
 	tb_programs_free(l);
 	if (l->store)
 		l->store->ops->close(l->store);

@@ -43,7 +43,9 @@ struct tb_ledger {
 	struct tb_list waiting;  /* calls of this turn, in order */
 	size_t n_waiting;
 	bool running;
-	struct tb_buf spare; /* the memory of the last answer */
+	bool viewing;               /* look-ups share a view of the store */
+	struct tb_source *view_end; /* fires when it has lasted long enough */
+	struct tb_buf spare;        /* the memory of the last answer */
 };
 
 struct tb_operation {

@@ -251,6 +251,14 @@ sqlite_begin(struct tb_store *store)
 }
 
 static int
+sqlite_begin_view(struct tb_store *store)
+{
+	int r = run(store, "BEGIN");
+
+	return r < 0 ? r : 0;
+}
+
+static int
 sqlite_commit(struct tb_store *store)
 {
 	int r = run(store, "COMMIT");
@@ -347,6 +355,7 @@ static const struct tb_store_ops sqlite_ops = {
 	.name = "sqlite",
 	.close = sqlite_close,
 	.begin = sqlite_begin,
+	.begin_view = sqlite_begin_view,
 	.commit = sqlite_commit,
 	.rollback = sqlite_rollback,
 	.in_transaction = sqlite_in_transaction,

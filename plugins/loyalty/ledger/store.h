@@ -41,6 +41,9 @@ struct tb_store_ops {
 	int (*commit)(struct tb_store *store);
 	void (*rollback)(struct tb_store *store);
 	bool (*in_transaction)(struct tb_store *store);
+	/* A view that only reads, for look-ups that follow each other; ended by commit. Anything
+	 * else needs it ended first. */
+	int (*begin_view)(struct tb_store *store);
 	/* One level within the transaction: a call's own effects. */
 	int (*savepoint)(struct tb_store *store);
 	int (*release)(struct tb_store *store);

@@ -17,6 +17,7 @@
 #define RETRY_US (20 * 1000) /* how soon a locked store is tried again */
 #define PRUNE_EVERY_US (TB_USEC_PER_DAY / 24)
 #define CALM_US (2 * TB_USEC_PER_SEC) /* after the last part of a load */
+#define VIEW_US (50 * 1000)
 #define LOG_EVERY_US (60 * TB_USEC_PER_SEC)
 #define SPARE_MAX (64 << 10) /* a bigger answer's memory is not kept */
 
@@ -123,6 +124,30 @@ log_failure(struct tb_ledger *l, const char *what, int r)
 
 /* ---- calls that only read ----------------------------------------------------------------- */
 
+/*
+ * Look-ups that follow each other share one view of the store: each of its own costs the locks of
+ * the file. It is ended by whatever writes, and after a short while, so that others see the file
+ * free.
+ */
+static void
+begin_view(struct tb_ledger *l)
+{
+	if (l->viewing || l->store->ops->begin_view(l->store) < 0)
+		return;
+	l->viewing = true;
+	tb_source_set_timer_in(l->view_end, VIEW_US);
+}
+
+static void
+end_view(struct tb_ledger *l)
+{
+	if (!l->viewing)
+		return;
+	l->viewing = false;
+	if (l->store->ops->commit(l->store) < 0)
+		l->store->ops->rollback(l->store);
+}
+
 /* Answers at once when it can; false when the call must wait for the turn's end. */
 static bool
 read_now(struct tb_ledger *l, const struct tb_call *call)
@@ -132,8 +157,11 @@ read_now(struct tb_ledger *l, const struct tb_call *call)
 	int r;
 
 	l->spare = TB_BUF_INIT(0);
+	begin_view(l);
 	op = op_begin(l, call, &out, false);
 	r = run(&op);
+	if (r < 0)
+		end_view(l);
 	if (r == -EBUSY)
 		r = TB_MUST_WRITE; /* somebody holds the file: it waits with the others */
 	if (r != TB_MUST_WRITE) {
@@ -450,6 +478,7 @@ tb_turn_end(struct tb_ledger *l)
 
 	if (l->running || tb_list_empty(&l->waiting))
 		return;
+	end_view(l);
 	r = l->store->ops->begin(l->store);
 	if (r == -EBUSY) {
 		wait_for_lock(l);
@@ -500,10 +529,17 @@ tb_turn_call(struct tb_ledger *l, const struct tb_call *call)
 }
 
 static void
+on_view_end(void *userdata)
+{
+	end_view(userdata);
+}
+
+static void
 on_calm(void *userdata)
 {
 	struct tb_ledger *l = userdata;
 
+	end_view(l);
 	l->store->ops->bulk(l->store, false);
 }
 
@@ -550,6 +586,9 @@ tb_turn_init(struct tb_ledger *l)
 	r = tb_loop_add_timer(l->host->loop, CALM_US / 10, on_calm, l, &l->calm);
 	if (r < 0)
 		return r;
+	r = tb_loop_add_timer(l->host->loop, VIEW_US, on_view_end, l, &l->view_end);
+	if (r < 0)
+		return r;
 	return tb_loop_add_timer(l->host->loop, 1000, on_retry, l, &l->retry);
 }
 
@@ -559,6 +598,7 @@ tb_turn_stop(struct tb_ledger *l)
 	struct tb_list calls;
 	struct waiting *w;
 
+	end_view(l);
 	take_waiting(l, &calls);
 	tb_list_for_each(w, &calls, node)
 		fail(w, TB_ERROR_SERVER_UNREACHABLE);
