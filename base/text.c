@@ -55,10 +55,32 @@ tb_utf8_cut(const char *text, size_t len, size_t max)
 	return max;
 }
 
+/* Most texts are ASCII, which every normal form leaves alone: only its case is folded. NULL when
+ * text is not, or without memory. */
+static char *
+map_ascii(const char *text, bool fold)
+{
+	size_t n = 0;
+	char *out;
+
+	while (text[n] && !(text[n] & 0x80))
+		n++;
+	if (text[n])
+		return NULL;
+	out = malloc(n + 1);
+	for (size_t i = 0; out && i <= n; i++)
+		out[i] = fold && text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] + 32) : text[i];
+	return out;
+}
+
 static char *
 map(const char *text, utf8proc_option_t options)
 {
 	utf8proc_uint8_t *out = NULL;
+	char *ascii = map_ascii(text, options & UTF8PROC_CASEFOLD);
+
+	if (ascii)
+		return ascii;
 
 	if (utf8proc_map((const utf8proc_uint8_t *)text, 0, &out,
 		    UTF8PROC_NULLTERM | UTF8PROC_STABLE | options) < 0)
