@@ -6,6 +6,21 @@
 #include <string.h>
 #include "plugins/loyalty/ledger/records.h"
 
+static int
+write_card(struct tb_operation *op, const char *number, const char *symbology, const char *state,
+	int64_t customer)
+{
+	int r = tb_store_run(op->store,
+		"INSERT INTO cards(number, customer, state, symbology, at)"
+		" VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(number) DO UPDATE SET"
+		" customer = excluded.customer, state = excluded.state, at = excluded.at,"
+		" symbology = COALESCE(excluded.symbology, cards.symbology)",
+		V_TEXT(number), V_INT(customer), V_TEXT(state ? state : "active"),
+		V_TEXT(symbology), V_INT(op->now));
+
+	return r < 0 ? r : 0;
+}
+
 int
 tb_card_give(struct tb_operation *op, const char *number, const char *symbology, const char *state,
 	int64_t customer)
@@ -23,14 +38,7 @@ tb_card_give(struct tb_operation *op, const char *number, const char *symbology,
 	if (r > 0 && !owner && strcmp(tb_rows_text(rows, 1), "active") != 0)
 		return TB_ERROR_CARD_BLOCKED;
 	tb_rows_donep(&rows);
-	r = tb_store_run(op->store,
-		"INSERT INTO cards(number, customer, state, symbology, at)"
-		" VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(number) DO UPDATE SET"
-		" customer = excluded.customer, state = excluded.state, at = excluded.at,"
-		" symbology = COALESCE(excluded.symbology, cards.symbology)",
-		V_TEXT(number), V_INT(customer), V_TEXT(state ? state : "active"),
-		V_TEXT(symbology), V_INT(op->now));
-	return r < 0 ? r : 0;
+	return write_card(op, number, symbology, state, customer);
 }
 
 static size_t
@@ -70,7 +78,7 @@ tb_card_list(json_t *record, const char *number, const char *symbology, const ch
 
 int
 tb_cards_give(struct tb_operation *op, int64_t customer, json_t *record, const json_t *cards,
-	size_t *ret_index)
+	bool fresh, size_t *ret_index)
 {
 	json_t *card;
 	size_t i;
@@ -82,7 +90,8 @@ tb_cards_give(struct tb_operation *op, int64_t customer, json_t *record, const j
 		int r;
 
 		*ret_index = i;
-		r = tb_card_give(op, number, symbology, state, customer);
+		r = fresh ? write_card(op, number, symbology, state, customer)
+		          : tb_card_give(op, number, symbology, state, customer);
 		if (r == 0)
 			r = tb_card_list(record, number, symbology, state ? state : "active");
 		if (r != 0)

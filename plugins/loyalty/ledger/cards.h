@@ -15,6 +15,7 @@ int tb_card_give(struct tb_operation *op, const char *number, const char *symbol
 /* Adds the card to the record's list, or changes it there. */
 int tb_card_list(json_t *record, const char *number, const char *symbology, const char *state);
 
-/* Gives every card of a cleaned record's list and lists it. ret_index: the one that was refused. */
+/* Gives every card of a cleaned record's list and lists it. ret_index: the one that was refused.
+ * fresh: the caller knows that no number was ever seen. */
 int tb_cards_give(struct tb_operation *op, int64_t customer, json_t *record, const json_t *cards,
-	size_t *ret_index);
+	bool fresh, size_t *ret_index);

@@ -11,8 +11,8 @@
 #define TOKEN_SYMBOLS 16
 
 int
-tb_customer_insert(struct tb_operation *op, json_t *record, const json_t *cards, int64_t sponsor,
-	int64_t *ret_id, size_t *ret_card)
+tb_customer_insert(struct tb_operation *op, json_t *record, const json_t *cards, bool fresh,
+	int64_t sponsor, int64_t *ret_id, size_t *ret_card)
 {
 	char token[TB_CODE_TEXT];
 	int64_t id;
@@ -25,7 +25,7 @@ tb_customer_insert(struct tb_operation *op, json_t *record, const json_t *cards,
 	tb_record_compact(record);
 	if (json_object_set_new(record, "token", json_string(token)) < 0)
 		return -ENOMEM;
-	r = tb_cards_give(op, id, record, cards, ret_card);
+	r = tb_cards_give(op, id, record, cards, fresh, ret_card);
 	if (r != 0)
 		return r;
 	*ret_id = id;
@@ -189,7 +189,7 @@ tb_customer_create(struct tb_operation *op)
 	if (r == 0)
 		r = gather_cards(op, record, &cards);
 	if (r == 0)
-		r = tb_customer_insert(op, record, cards, sponsor, &id, &which);
+		r = tb_customer_insert(op, record, cards, false, sponsor, &id, &which);
 	if (r > 0 && (r == TB_ERROR_CONFLICT || r == TB_ERROR_CARD_BLOCKED)) {
 		char pointer[64];
 
@@ -230,7 +230,8 @@ apply_update(struct tb_operation *op, const struct tb_customer *c, const json_t 
 		return -ENOMEM;
 	r = tb_record_apply(record, change);
 	if (r >= 0)
-		r = tb_cards_give(op, c->id, record, json_object_get(change, "cards"), &which);
+		r = tb_cards_give(
+			op, c->id, record, json_object_get(change, "cards"), false, &which);
 	if (r > 0) {
 		char pointer[64];
 

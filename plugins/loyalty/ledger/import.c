@@ -28,19 +28,6 @@ report(struct importing *m, size_t index, const char *pointer, const char *code)
 	tb_jsonw_end_object(&m->w);
 }
 
-/* What was found wrong with a record before it came here. */
-static int
-report_checked(struct importing *m, size_t index, const json_t *faults)
-{
-	json_t *fault;
-	size_t i;
-
-	json_array_foreach(faults, i, fault)
-		report(m, index, json_string_value(json_object_get(fault, "pointer")),
-			json_string_value(json_object_get(fault, "code")));
-	return 0;
-}
-
 /* ---- matching ----------------------------------------------------------------------------- */
 
 /* The only customer with that handle; 0 when there is none or more than one. */
@@ -79,7 +66,7 @@ match_refs(struct tb_operation *op, const json_t *record, int64_t *ret)
 }
 
 static int
-match_cards(struct tb_operation *op, const json_t *record, int64_t *ret)
+match_cards(struct tb_operation *op, const json_t *record, int64_t *ret, bool *ret_seen)
 {
 	json_t *card;
 	size_t i;
@@ -88,11 +75,12 @@ match_cards(struct tb_operation *op, const json_t *record, int64_t *ret)
 	json_array_foreach(json_object_get(record, "cards"), i, card) {
 		_cleanup_rows_ struct tb_rows *rows = NULL;
 
-		if (r < 0 || *ret)
+		if (r < 0)
 			break;
 		r = tb_store_get(op->store, &rows, "SELECT customer FROM cards WHERE number = ?1",
 			V_TEXT(json_string_value(json_object_get(card, "number"))));
-		if (r > 0)
+		*ret_seen |= r > 0;
+		if (r > 0 && *ret == 0)
 			*ret = tb_rows_int(rows, 0);
 	}
 	return r < 0 ? r : 0;
@@ -111,13 +99,14 @@ match_list(struct tb_operation *op, const json_t *list, const char *kind, int64_
 	return r;
 }
 
+/* ret_seen: one of its cards is known already, whosever. */
 static int
-match(struct tb_operation *op, const json_t *record, int64_t *ret)
+match(struct tb_operation *op, const json_t *record, int64_t *ret, bool *ret_seen)
 {
 	int r = match_refs(op, record, ret);
 
-	if (r >= 0 && *ret == 0)
-		r = match_cards(op, record, ret);
+	if (r >= 0)
+		r = match_cards(op, record, ret, ret_seen);
 	if (r >= 0 && *ret == 0)
 		r = match_list(op, json_object_get(record, "emails"), "email", ret);
 	if (r >= 0 && *ret == 0)
@@ -161,15 +150,15 @@ refused_card(struct tb_operation *op, const json_t *cards, int64_t customer, siz
 }
 
 static int
-create(struct importing *m, json_t *record)
+create(struct importing *m, json_t *record, bool fresh)
 {
 	_cleanup_(json_decrefp) json_t *cards = json_incref(json_object_get(record, "cards"));
-	size_t which;
+	size_t which = 0;
 	int64_t id;
 	int r;
 
 	json_object_del(record, "cards");
-	r = tb_customer_insert(m->op, record, cards, 0, &id, &which);
+	r = tb_customer_insert(m->op, record, cards, fresh, 0, &id, &which);
 	m->created += r == 0;
 	return r;
 }
@@ -179,14 +168,15 @@ fill(struct importing *m, struct tb_customer *c, const json_t *other)
 {
 	_cleanup_(json_decrefp) json_t *record = tb_record_parse(c);
 	_cleanup_(json_decrefp) json_t *old = json_deep_copy(record);
-	size_t which;
+	size_t which = 0;
 	int r;
 
 	if (!record || !old)
 		return -ENOMEM;
 	r = tb_record_fill(record, other, false);
 	if (r >= 0)
-		r = tb_cards_give(m->op, c->id, record, json_object_get(other, "cards"), &which);
+		r = tb_cards_give(
+			m->op, c->id, record, json_object_get(other, "cards"), false, &which);
 	if (r == 0 && !json_equal(record, old))
 		r = tb_record_store(m->op, c->id, c->revision + 1, record, old);
 	m->updated += r == 0;
@@ -199,15 +189,16 @@ import_clean(struct importing *m, size_t index, json_t *record)
 	_cleanup_customer_ struct tb_customer c = {};
 	const json_t *cards = json_object_get(record, "cards");
 	int64_t id = 0;
-	const char *code;
-	size_t which;
-	int r = match(m->op, record, &id);
+	const char *code = NULL;
+	size_t which = 0;
+	bool seen = false;
+	int r = match(m->op, record, &id, &seen);
 
 	if (r >= 0 && id) {
 		r = tb_customer_get(m->op, id, &c);
 		id = r == 0 ? c.id : 0;
 	}
-	if (r >= 0)
+	if (r >= 0 && seen)
 		r = refused_card(m->op, cards, id, &which, &code);
 	if (r < 0)
 		return r;
@@ -218,7 +209,7 @@ import_clean(struct importing *m, size_t index, json_t *record)
 		report(m, index, pointer, code);
 		return 0;
 	}
-	return id ? fill(m, &c, record) : create(m, record);
+	return id ? fill(m, &c, record) : create(m, record, !seen);
 }
 
 /* A value that the bridge's tables refused: told here, where the others are told. */
@@ -254,8 +245,6 @@ import_one(struct importing *m, size_t index, const json_t *in)
 
 	if (found_before(m, index, in))
 		return 0;
-	if (json_object_get(in, "fault"))
-		return report_checked(m, index, json_object_get(in, "fault"));
 	snprintf(prefix, sizeof(prefix), "/records/%zu", index);
 	r = tb_record_clean(m->op, in, prefix, &record, &faults);
 	if (r == -EINVAL && is_of_form(&faults))

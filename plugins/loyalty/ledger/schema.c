@@ -50,7 +50,7 @@ static const char step_1[] =
 	"CREATE TABLE handles("
 	" kind TEXT NOT NULL,"
 	" value TEXT NOT NULL,"
-	" customer INTEGER NOT NULL REFERENCES customers,"
+	" customer INTEGER NOT NULL,"
 	" PRIMARY KEY(value, kind, customer)) STRICT, WITHOUT ROWID;"
 
 	/* The account: never updated, never deleted. */
@@ -267,7 +267,7 @@ static const char step_1[] =
 	/* The words that names, towns and e-mails begin with, folded: customer.search. */
 	"CREATE TABLE words("
 	" word TEXT NOT NULL,"
-	" customer INTEGER NOT NULL REFERENCES customers,"
+	" customer INTEGER NOT NULL,"
 	" PRIMARY KEY(word, customer)) STRICT, WITHOUT ROWID;";
 
 const char *const tb_schema_steps[] = {step_1};

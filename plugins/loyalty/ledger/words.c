@@ -73,12 +73,13 @@ add_digits(struct tb_buf *buf, const char *text)
 	}
 }
 
+/* Each text is folded alone: a name with an accent makes nothing else slow. */
 static int
-add_folded(struct tb_buf *buf, const struct tb_buf *raw)
+add_folded(struct tb_buf *buf, const char *text)
 {
-	_cleanup_free_ char *folded = tb_text_fold_search(raw->data ? raw->data : "");
+	_cleanup_free_ char *folded = tb_text_fold_search(text);
 
-	if (!folded || tb_buf_error(raw))
+	if (!folded)
 		return -ENOMEM;
 	add_words(buf, folded);
 	return 0;
@@ -121,21 +122,31 @@ add_phone(struct tb_operation *op, struct tb_buf *buf, const char *e164)
 	tb_buf_add_str(buf, e164 + n);
 }
 
+/* Adds the words of a text that is one; -ENOMEM sticks in *r. */
 static void
-add_text(struct tb_buf *raw, const json_t *value)
+add_text(struct tb_buf *words, const json_t *value, int *r)
 {
-	if (json_is_string(value)) {
-		tb_buf_add_byte(raw, ' ');
-		tb_buf_add(raw, json_string_value(value), json_string_length(value));
-	}
+	if (*r >= 0 && json_is_string(value))
+		*r = add_folded(words, json_string_value(value));
 }
 
 /* Numbers alone are walked where they are kept; one with letters is a word like any other. */
 static void
-add_number(struct tb_buf *raw, const json_t *value)
+add_number(struct tb_buf *words, const json_t *value, int *r)
 {
 	if (json_is_string(value) && !is_digits_only(json_string_value(value)))
-		add_text(raw, value);
+		add_text(words, value, r);
+}
+
+/* The part of an e-mail before its @. */
+static void
+add_local_part(struct tb_buf *words, const json_t *value, int *r)
+{
+	const char *email = json_string_value(value);
+	_cleanup_free_ char *part = strndup(email, strcspn(email, "@"));
+
+	if (*r >= 0)
+		*r = part ? add_folded(words, part) : -ENOMEM;
 }
 
 /* The first line: what a search may begin with. */
@@ -143,47 +154,41 @@ static int
 add_names(struct tb_buf *words, const json_t *record)
 {
 	static const char *const texts[] = {"first_name", "last_name", "city"};
-	_cleanup_buf_ struct tb_buf raw = TB_BUF_INIT(0);
 	const char *name;
 	json_t *value;
+	int r = 0;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(texts); i++)
-		add_text(&raw, json_object_get(record, texts[i]));
-	json_array_foreach(json_object_get(record, "emails"), i, value) {
-		const char *email = json_string_value(value);
-
-		tb_buf_add_byte(&raw, ' ');
-		tb_buf_add(&raw, email, strcspn(email, "@"));
-	}
+		add_text(words, json_object_get(record, texts[i]), &r);
+	json_array_foreach(json_object_get(record, "emails"), i, value)
+		add_local_part(words, value, &r);
 	json_array_foreach(json_object_get(record, "cards"), i, value)
-		add_number(&raw, json_object_get(value, "number"));
+		add_number(words, json_object_get(value, "number"), &r);
 	json_object_foreach(json_object_get(record, "external_refs"), name, value)
-		add_number(&raw, value);
-	return add_folded(words, &raw);
+		add_number(words, value, &r);
+	return r;
 }
 
 static int
 add_others(struct tb_operation *op, struct tb_buf *words, const json_t *record)
 {
-	_cleanup_buf_ struct tb_buf raw = TB_BUF_INIT(0);
 	const char *name;
 	json_t *value;
+	int r = 0;
 	size_t i;
-	int r;
 
-	add_text(&raw, json_object_get(record, "postcode"));
+	add_text(words, json_object_get(record, "postcode"), &r);
 	json_array_foreach(json_object_get(record, "emails"), i, value) {
 		const char *email = json_string_value(value);
 
-		tb_buf_add_byte(&raw, ' ');
-		tb_buf_add_str(&raw, email + strcspn(email, "@"));
+		if (r >= 0)
+			r = add_folded(words, email + strcspn(email, "@"));
 	}
 	json_array_foreach(json_object_get(record, "cards"), i, value)
-		add_text(&raw, json_object_get(value, "number"));
+		add_text(words, json_object_get(value, "number"), &r);
 	json_object_foreach(json_object_get(record, "external_refs"), name, value)
-		add_text(&raw, value);
-	r = add_folded(words, &raw);
+		add_text(words, value, &r);
 	json_array_foreach(json_object_get(record, "phones"), i, value)
 		add_phone(op, words, json_string_value(value));
 	return r;
