@@ -141,14 +141,13 @@ def look_up(table):
             bridge.stop()
             copy = shutil.copytree(bridge.state, os.path.join(folder, 'state'))
             bridge.start()
-            module = os.path.join(BUILD, 'plugins', 'loyalty', 'ledger', 'ledger.so')
             one, many = [], []
             for _ in range(ROUNDS):
                 one.append((load(bridge.path, 'line', 1, 1, CUSTOMERS, ours)[0],
                             load(redis.path, 'resp', 1, 1, CUSTOMERS, theirs)[0]))
                 many.append((load(bridge.path, 'line', 1, 16, 2 * CUSTOMERS, ours)[1],
                              load(redis.path, 'resp', 1, 16, 2 * CUSTOMERS, theirs)[1],
-                             floor('lookup', module, copy, str(2 * CUSTOMERS), str(CUSTOMERS), 'BENCH')))
+                             floor('lookup', copy, str(2 * CUSTOMERS), str(CUSTOMERS), 'BENCH')))
         finally:
             redis.end()
     table.add('lookup by card, p50, Redis GET', median(one, 0), median(one, 1), 1.6)

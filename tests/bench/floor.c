@@ -1,22 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The floors a daemon cannot go below, each on its own: the ledger's look-up and its answer with no
- * socket, and a bare SQLite loop of one insert a transaction on the same disk.
+ * The floors a daemon cannot go below, each a bare SQLite loop: the look-up by card and its answer
+ * with no socket, and one insert a transaction on the same disk.
  *
- *   floor lookup MODULE STATE_DIR COUNT CARDS PREFIX     cards PREFIX0000000 … are there;
- * per_second floor insert FILE COUNT                              per_second
+ *   floor lookup STATE_DIR COUNT CARDS PREFIX     cards PREFIX0000000 … are there; per_second
+ *   floor insert FILE COUNT                       per_second
  */
-#include <dlfcn.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "base/buf.h"
-#include "plugins/loyalty/connector.h"
-#include "tests/virtual-loop.h"
-
-#define TURN 16 /* calls that share the end of a turn, as with 16 in flight */
+#include "base/jsonw.h"
 
 static double
 now_s(void)
@@ -27,74 +22,73 @@ now_s(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static const char *
-setting(const struct tb_host *host, const char *key)
-{
-	return NULL;
-}
-
-static unsigned failed;
-
-/* The same line that the socket would get. */
+/* The answer to a look-up as the ledger writes it, in the line that the socket would get. */
 static void
-on_answer(const struct tb_answer *answer, void *userdata)
+write_answer(struct tb_buf *out, sqlite3_stmt *row)
 {
-	struct tb_buf *out = userdata;
+	struct tb_jsonw w = TB_JSONW(out);
 
 	tb_buf_reset(out);
 	tb_buf_add_str(out, "{\"jsonrpc\":\"2.0\",\"id\":1234567,\"result\":");
-	tb_buf_add(out, answer->json, answer->len);
+	tb_jsonw_object(&w, NULL);
+	tb_jsonw_raw(&w, "customer", (const char *)sqlite3_column_text(row, 0),
+		(size_t)sqlite3_column_bytes(row, 0));
+	tb_jsonw_object(&w, "balances");
+	tb_jsonw_int(&w, "points", sqlite3_column_int64(row, 1));
+	tb_jsonw_int(&w, "points_available",
+		sqlite3_column_int64(row, 1) - sqlite3_column_int64(row, 2));
+	tb_jsonw_int(&w, "wallet", sqlite3_column_int64(row, 3));
+	tb_jsonw_int(&w, "wallet_available",
+		sqlite3_column_int64(row, 3) - sqlite3_column_int64(row, 4));
+	tb_jsonw_string(&w, "currency", "EUR");
+	tb_jsonw_int(&w, "passages", sqlite3_column_int64(row, 5));
+	tb_jsonw_raw(&w, "expiring", "[]", 2);
+	tb_jsonw_end_object(&w);
+	tb_jsonw_raw(&w, "progress", "[]", 2);
+	tb_jsonw_raw(&w, "rewards", "[]", 2);
+	tb_jsonw_raw(&w, "coupons", "[]", 2);
+	tb_jsonw_end_object(&w);
 	tb_buf_add_str(out, "}\n");
-	failed += answer->error != TB_OK;
 }
 
+/* One prepared statement and nothing else. */
 static int
-lookup(const char *module, const char *state_dir, unsigned count, unsigned cards,
-	const char *prefix)
+lookup(const char *state_dir, unsigned count, unsigned cards, const char *prefix)
 {
-	void *handle = dlopen(module, RTLD_NOW);
-	const struct tb_connector *connector = handle ? dlsym(handle, TB_CONNECTOR_SYMBOL) : NULL;
-	struct tb_host host = {.loop = tb_virtual_loop_new(),
-		.state_dir = state_dir,
-		.site = "lyon-1",
-		.till = "2",
-		.currency = "EUR",
-		.language = "fr",
-		.product_reference = "label",
-		.country = "FR",
-		.setting = setting};
-	struct tb_connector_state *state;
 	_cleanup_buf_ struct tb_buf out = TB_BUF_INIT(0);
-	json_t **params = calloc(cards, sizeof(*params));
-	char *why = NULL;
+	sqlite3_stmt *row = NULL;
+	unsigned failed = 0;
+	char path[512];
+	sqlite3 *db;
 	double begin;
 
-	if (!connector || connector->start(&host, &state, &why) < 0) {
-		fprintf(stderr, "%s: %s\n", module, why ? why : dlerror());
+	snprintf(path, sizeof(path), "%s/ledger.db", state_dir);
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
+			SQLITE_OK ||
+		sqlite3_prepare_v2(db,
+			"SELECT c.record, c.points, c.points_held, c.wallet, c.wallet_held, "
+	                "c.passages"
+			" FROM cards k JOIN customers c ON c.id = k.customer WHERE k.number = ?",
+			-1, &row, NULL) != SQLITE_OK) {
+		fprintf(stderr, "%s: %s\n", path, sqlite3_errmsg(db));
 		return 1;
-	}
-	for (unsigned i = 0; i < cards; i++) {
-		char card[64];
-
-		snprintf(card, sizeof(card), "%s%07u", prefix, i);
-		params[i] = json_pack("{s:s}", "card", card);
 	}
 	begin = now_s();
 	for (unsigned i = 0; i < count; i++) {
-		struct tb_call call = {.op = TB_OP_CUSTOMER_LOOKUP,
-			.caller = {"lyon-1", "2", "floor"},
-			.params = params[(uint64_t)i * 7919 % cards],
-			.deadline_us = TB_NEVER,
-			.done = on_answer,
-			.userdata = &out};
+		char card[64];
 
-		connector->call(state, &call);
-		if (i % TURN == TURN - 1)
-			connector->turn_end(state);
+		snprintf(card, sizeof(card), "%s%07u", prefix,
+			(unsigned)((uint64_t)i * 7919 % cards));
+		sqlite3_bind_text(row, 1, card, -1, SQLITE_STATIC);
+		if (sqlite3_step(row) == SQLITE_ROW)
+			write_answer(&out, row);
+		else
+			failed++;
+		sqlite3_reset(row);
 	}
-	connector->turn_end(state);
 	printf("%.0f %u\n", count / (now_s() - begin), failed);
-	connector->stop(state);
+	sqlite3_finalize(row);
+	sqlite3_close(db);
 	return failed > 0;
 }
 
@@ -133,9 +127,8 @@ insert(const char *path, unsigned count)
 int
 main(int argc, char *argv[])
 {
-	if (argc == 7 && strcmp(argv[1], "lookup") == 0)
-		return lookup(argv[2], argv[3], (unsigned)atoi(argv[4]), (unsigned)atoi(argv[5]),
-			argv[6]);
+	if (argc == 6 && strcmp(argv[1], "lookup") == 0)
+		return lookup(argv[2], (unsigned)atoi(argv[3]), (unsigned)atoi(argv[4]), argv[5]);
 	if (argc == 4 && strcmp(argv[1], "insert") == 0)
 		return insert(argv[2], (unsigned)atoi(argv[3]));
 	fprintf(stderr, "usage: see the head of floor.c\n");
