@@ -67,7 +67,7 @@ lookup(const char *state_dir, unsigned count, unsigned cards, const char *prefix
 			SQLITE_OK ||
 		sqlite3_prepare_v2(db,
 			"SELECT c.record, c.points, c.points_held, c.wallet, c.wallet_held, "
-	                "c.passages"
+			"c.passages"
 			" FROM cards k JOIN customers c ON c.id = k.customer WHERE k.number = ?",
 			-1, &row, NULL) != SQLITE_OK) {
 		fprintf(stderr, "%s: %s\n", path, sqlite3_errmsg(db));
