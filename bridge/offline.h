@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The offline front: what the bridge answers in the server's place when the link is down (R15). It
+ * learns from the server's own answers, keeps what a till needs of them in state.db (bounded, aged,
+ * without names beyond what a cashier greets with), and judges with the rules' own room by the
+ * cached program. It sends nothing and keeps no effect: that is outbox.h. Only for connectors that
+ * are not local.
+ */
+#pragma once
+
+#include "bridge/bridge.h"
+#include "plugins/loyalty/connector.h"
+
+struct tb_offline;
+
+/* Makes its tables in state.db. 0 or negative errno. */
+int tb_offline_new(struct tb_bridge *bridge, struct tb_offline **ret);
+void tb_offline_free(struct tb_offline *offline);
+
+/*
+ * The server answered op with success: what can be of use later is kept. Called for every such
+ * answer, so it must be cheap for those it does not keep. json need not end in a NUL.
+ */
+void tb_offline_learn(struct tb_offline *offline, enum tb_op op, const json_t *params,
+	const char *json, size_t len);
+
+/*
+ * Answers call from the cache, through call->done and before it returns: with stale and as_of, with
+ * TB_ERROR_OFFLINE_REFUSED where the rules or the program forbid it, with
+ * TB_ERROR_SERVER_UNREACHABLE where nothing is known. Never for effects that the outbox takes.
+ */
+void tb_offline_answer(struct tb_offline *offline, const struct tb_call *call);
+
+/*
+ * An effect was taken into the outbox unanswered: later answers from the cache count with it
+ * (points that an offline reservation spent are gone, a customer created offline is known).
+ */
+void tb_offline_queued(struct tb_offline *offline, enum tb_op op, const json_t *params);
+
+/*
+ * The members that passage.post needs beside what the till said so that the server can do what was
+ * granted offline: {"uses":[…]} for a reservation that tb_offline_answer() made, NULL for any other
+ * (a new reference).
+ */
+json_t *tb_offline_granted(struct tb_offline *offline, const char *reservation);
