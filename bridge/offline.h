@@ -27,7 +27,10 @@ void tb_offline_learn(struct tb_offline *offline, enum tb_op op, const json_t *p
 /*
  * Answers call from the cache, through call->done and before it returns: with stale and as_of, with
  * TB_ERROR_OFFLINE_REFUSED where the rules or the program forbid it, with
- * TB_ERROR_SERVER_UNREACHABLE where nothing is known. Never for effects that the outbox takes.
+ * TB_ERROR_SERVER_UNREACHABLE where nothing is known. Never for effects that the outbox takes, but
+ * for one: reward.deduct is judged here as reward.reserve is, and taken into the outbox with this
+ * answer when there is no error. What such an answer promises is in state.db's open transaction:
+ * the till is told after the commit (tb_state_after_commit()).
  */
 void tb_offline_answer(struct tb_offline *offline, const struct tb_call *call);
 
@@ -38,8 +41,30 @@ void tb_offline_answer(struct tb_offline *offline, const struct tb_call *call);
 void tb_offline_queued(struct tb_offline *offline, enum tb_op op, const json_t *params);
 
 /*
+ * The server refused op: whom it does not know any more is forgotten, a card that it blocked is
+ * remembered. Called for every refusal that the server itself gave.
+ */
+void tb_offline_refused(struct tb_offline *offline, enum tb_op op, const json_t *params,
+	enum tb_error error);
+
+/*
+ * The link came up, also the first time. Program and articles are asked for anew, in the background
+ * and by tb_loyalty_call(), when they may have changed.
+ */
+void tb_offline_link_up(struct tb_offline *offline);
+
+/*
+ * Whether the id is of a reservation that tb_offline_answer() made. The server does not know it:
+ * reward.release of it is answered by tb_offline_answer() whatever the link does, and passage.post
+ * with it needs tb_offline_granted().
+ */
+bool tb_offline_is_ours(const char *reservation);
+
+/*
  * The members that passage.post needs beside what the till said so that the server can do what was
- * granted offline: {"uses":[…]} for a reservation that tb_offline_answer() made, NULL for any other
- * (a new reference).
+ * granted offline, NULL for a reservation that is not ours or not known any more (a new reference):
+ * {"uses":[USE], "adjustments":[ADJUSTMENT]}. A USE is as in reward.reserve with `amount` and
+ * `line` as they were granted, an ADJUSTMENT as it was answered; the server charges what was taken
+ * off (R13), also where its own reckoning would have come out otherwise.
  */
 json_t *tb_offline_granted(struct tb_offline *offline, const char *reservation);
