@@ -128,6 +128,15 @@ int tb_setting_check(const struct tb_setting_spec *specs, const char *key, const
 /* "100ms", "0s", "2m" in µs; -EINVAL. */
 int tb_duration_parse(const char *text, uint64_t *ret_us);
 
+/* What a driver tells somebody who records its wire (tillctl capture). */
+enum tb_wire {
+	TB_WIRE_IN,       /* these bytes came: a read, a report; told before they are taken apart */
+	TB_WIRE_OUT,      /* these bytes were taken by the wire */
+	TB_WIRE_REST,     /* no bytes: nothing of what came is half read */
+	TB_WIRE_SPOILED,  /* no bytes: what came since the last rest must not be shown */
+	TB_WIRE_REPEATED, /* no bytes: a code came again within the window and was not told */
+};
+
 /* What the daemon lends a driver, valid until `close` returns. */
 struct tb_device_host {
 	struct tb_loop *loop;
@@ -137,8 +146,22 @@ struct tb_device_host {
 	 * silent and waits for `close`, which never comes from within emit.
 	 */
 	void (*emit)(const struct tb_device_host *host, const struct tb_event *event);
+	/*
+	 * NULL unless somebody records the device; it may come and go while the device is open, so
+	 * it is looked at each time, by tb_wire_tap(). What came is held back until the driver says
+	 * TB_WIRE_REST, since only then it is known that it was no payment card.
+	 */
+	void (*tap)(const struct tb_device_host *host, enum tb_wire wire, const void *bytes,
+		size_t len);
 	void *userdata;
 };
+
+static inline void
+tb_wire_tap(const struct tb_device_host *host, enum tb_wire wire, const void *bytes, size_t len)
+{
+	if (host->tap)
+		host->tap(host, wire, bytes, len);
+}
 
 struct tb_device; /* a driver's own, one for each open device */
 
@@ -195,6 +218,12 @@ struct tb_driver {
 	 * dropped. A job under way is told of for the last time from within: held or unknown, lost.
 	 */
 	void (*close)(struct tb_device *device);
+	/*
+	 * Bytes of the device itself without which those of its wire cannot be decoded (a HID
+	 * report descriptor), for the head of a recording. Borrowed until close; 0: none. May be
+	 * NULL.
+	 */
+	size_t (*descriptor)(const struct tb_device *device, const uint8_t **ret);
 	const struct tb_printer_ops *printer; /* NULL for what is no printer */
 };
 

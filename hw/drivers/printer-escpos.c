@@ -126,8 +126,12 @@ open_stream(struct tb_device *device, const struct tb_device_config *config, cha
 		.language = config->unasked ? "ESC/POS" : NULL,
 	};
 
-	return tb_stream_open(device->host->loop, config->address, &line, &handler, device,
+	int r = tb_stream_open(device->host->loop, config->address, &line, &handler, device,
 		&device->stream, ret_why);
+
+	if (r == 0)
+		device->stream->host = device->host;
+	return r;
 }
 
 static int

@@ -27,8 +27,10 @@ tb_scanned(const struct tb_device_host *host, struct tb_double_read *double_read
 	struct tb_event event = {.kind = TB_EVENT_SCAN, .scan = &scan};
 	int r;
 
-	if (tb_double_read_is(double_read, code, len, tb_loop_now_us(host->loop)))
+	if (tb_double_read_is(double_read, code, len, tb_loop_now_us(host->loop))) {
+		tb_wire_tap(host, TB_WIRE_REPEATED, NULL, 0);
 		return;
+	}
 	r = tb_scan_init(&scan, code, len, symbology);
 	if (r == -ENODATA)
 		return;

@@ -34,6 +34,8 @@ struct tb_device {
 	struct tb_hid_pos pos;
 	struct tb_double_read double_read;
 	bool ready;
+	uint8_t *descriptor; /* of its reports, for recordings; NULL when it cannot be read */
+	size_t descriptor_len;
 };
 
 static void
@@ -49,6 +51,7 @@ lose(struct tb_device *device, int error)
 static void
 take_report(struct tb_device *device, const uint8_t *report, size_t len)
 {
+	tb_wire_tap(device->host, TB_WIRE_IN, report, len);
 	switch (tb_hid_pos_feed(&device->pos, report, len, tb_loop_now_us(device->host->loop))) {
 	case TB_HID_POS_CODE:
 		tb_scanned(device->host, &device->double_read, device->pos.code, device->pos.len,
@@ -61,6 +64,17 @@ take_report(struct tb_device *device, const uint8_t *report, size_t len)
 	case TB_HID_POS_IGNORED:
 		break;
 	}
+}
+
+/* When a continuation will be late; until one is awaited nothing is half read. */
+static void
+wait_for_continuation(struct tb_device *device)
+{
+	uint64_t deadline_us = tb_hid_pos_deadline_us(&device->pos);
+
+	if (deadline_us == UINT64_MAX)
+		tb_wire_tap(device->host, TB_WIRE_REST, NULL, 0);
+	tb_source_set_timer(device->late, deadline_us);
 }
 
 static void
@@ -83,7 +97,7 @@ on_readable(int fd, uint32_t events, void *userdata)
 		lose(device, ENODEV);
 		return;
 	}
-	tb_source_set_timer(device->late, tb_hid_pos_deadline_us(&device->pos));
+	wait_for_continuation(device);
 }
 
 static void
@@ -98,7 +112,7 @@ on_late(void *userdata)
 	}
 	if (tb_hid_pos_expire(&device->pos, tb_loop_now_us(device->host->loop)))
 		tb_scan_dropped(device->host, "continuation_missing");
-	tb_source_set_timer(device->late, tb_hid_pos_deadline_us(&device->pos));
+	wait_for_continuation(device);
 }
 
 static int
@@ -131,19 +145,26 @@ open_node(const char *path, int *ret_fd, char **ret_why)
 
 /* The layout by the descriptor; -ENOENT when the interface is no scanner. */
 static int
-read_layout(int fd, struct tb_hid_pos *pos)
+read_layout(struct tb_device *device)
 {
+	struct tb_hid_pos *pos = &device->pos;
 	struct hidraw_report_descriptor descriptor;
 	struct tb_hid_pos_layout layout;
 	int size = 0, r;
 
 	tb_hid_pos_init(pos, NULL);
-	if (ioctl(fd, HIDIOCGRDESCSIZE, &size) < 0 || size <= 0 || size > HID_MAX_DESCRIPTOR_SIZE)
+	if (ioctl(device->fd, HIDIOCGRDESCSIZE, &size) < 0 || size <= 0 ||
+		size > HID_MAX_DESCRIPTOR_SIZE)
 		return 0;
 	memset(&descriptor, 0, sizeof(descriptor));
 	descriptor.size = (uint32_t)size;
-	if (ioctl(fd, HIDIOCGRDESC, &descriptor) < 0)
+	if (ioctl(device->fd, HIDIOCGRDESC, &descriptor) < 0)
 		return 0;
+	device->descriptor = malloc((size_t)size);
+	if (device->descriptor) {
+		memcpy(device->descriptor, descriptor.value, (size_t)size);
+		device->descriptor_len = (size_t)size;
+	}
 	r = tb_hid_pos_parse(descriptor.value, (size_t)size, &layout);
 	if (r == 0)
 		tb_hid_pos_init(pos, &layout);
@@ -177,6 +198,7 @@ scanner_hid_close(struct tb_device *device)
 	tb_source_remove(&device->late);
 	if (device->fd >= 0)
 		close(device->fd);
+	free(device->descriptor);
 	free(device);
 }
 
@@ -190,7 +212,7 @@ start(struct tb_device *device, const struct tb_device_config *config, char **re
 	r = open_node(path, &device->fd, ret_why);
 	if (r < 0)
 		return r;
-	r = read_layout(device->fd, &device->pos);
+	r = read_layout(device);
 	if (r < 0)
 		return fail(ret_why, -EINVAL, path,
 			"this interface is no bar code scanner in HID POS mode; set the scanner to "
@@ -229,6 +251,13 @@ scanner_hid_open(const struct tb_device_config *config, const struct tb_device_h
 	return tb_source_set_timer_in(device->late, 0);
 }
 
+static size_t
+scanner_hid_descriptor(const struct tb_device *device, const uint8_t **ret)
+{
+	*ret = device->descriptor;
+	return device->descriptor_len;
+}
+
 const struct tb_driver tb_driver_scanner_hid = {
 	.name = "scanner-hid",
 	.class = TB_CLASS_SCANNER,
@@ -236,4 +265,5 @@ const struct tb_driver tb_driver_scanner_hid = {
 	.nodes = "hidraw",
 	.open = scanner_hid_open,
 	.close = scanner_hid_close,
+	.descriptor = scanner_hid_descriptor,
 };

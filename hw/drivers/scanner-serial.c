@@ -74,13 +74,24 @@ take_bytes(struct tb_device *device)
 	return any;
 }
 
+/* When silence means something; until then nothing is half read. */
+static void
+wait_for_silence(struct tb_device *device)
+{
+	uint64_t deadline_us = tb_frame_deadline(&device->frame);
+
+	if (deadline_us == UINT64_MAX)
+		tb_wire_tap(device->host, TB_WIRE_REST, NULL, 0);
+	tb_source_set_timer(device->idle, deadline_us);
+}
+
 static void
 on_readable(void *userdata)
 {
 	struct tb_device *device = userdata;
 
 	take_bytes(device);
-	tb_source_set_timer(device->idle, tb_frame_deadline(&device->frame));
+	wait_for_silence(device);
 }
 
 /* Silence is only silence when nothing waits in the kernel: a busy moment of ours is none. */
@@ -91,7 +102,7 @@ on_idle(void *userdata)
 
 	if (!take_bytes(device))
 		tb_frame_silence(&device->frame);
-	tb_source_set_timer(device->idle, tb_frame_deadline(&device->frame));
+	wait_for_silence(device);
 }
 
 static void
@@ -195,6 +206,7 @@ scanner_serial_open(const struct tb_device_config *config, const struct tb_devic
 		scanner_serial_close(device);
 		return r;
 	}
+	device->stream->host = host;
 	*ret = device;
 	return 0;
 }

@@ -8,7 +8,7 @@
 #pragma once
 
 #include <sys/types.h>
-#include "base/loop.h"
+#include "hw/driver.h"
 
 struct tb_stream;
 
@@ -82,6 +82,8 @@ struct tb_stream_ops {
 /* The first member of every kind of stream. */
 struct tb_stream {
 	const struct tb_stream_ops *ops;
+	/* Whose wire this is, for who records it; set by the driver after the open, or NULL. */
+	const struct tb_device_host *host;
 };
 
 /*
@@ -119,13 +121,21 @@ int tb_stream_open(struct tb_loop *loop, const char *address,
 static inline ssize_t
 tb_stream_read(struct tb_stream *stream, void *data, size_t size)
 {
-	return stream->ops->read(stream, data, size);
+	ssize_t n = stream->ops->read(stream, data, size);
+
+	if (n > 0 && stream->host)
+		tb_wire_tap(stream->host, TB_WIRE_IN, data, (size_t)n);
+	return n;
 }
 
 static inline ssize_t
 tb_stream_write(struct tb_stream *stream, const void *data, size_t len)
 {
-	return stream->ops->write(stream, data, len);
+	ssize_t n = stream->ops->write(stream, data, len);
+
+	if (n > 0 && stream->host)
+		tb_wire_tap(stream->host, TB_WIRE_OUT, data, (size_t)n);
+	return n;
 }
 
 static inline void
