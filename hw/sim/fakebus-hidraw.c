@@ -12,18 +12,18 @@
 
 #include "hw/sim/fakebus.h"
 
-#define REPORT_LEN 64
 #define DATA_AT 5
 #define DATA_LEN 56
 
 /* HID POS 1.02: byte count, symbology identifier, decoded data, a vendor's byte, decode continued.
  */
-static const uint8_t layout_a[] = {0x05, 0x8c, 0x09, 0x02, 0xa1, 0x01, 0x09, 0x12, 0xa1, 0x02, 0x85,
+const uint8_t hid_layout_a[] = {0x05, 0x8c, 0x09, 0x02, 0xa1, 0x01, 0x09, 0x12, 0xa1, 0x02, 0x85,
 	0x02, 0x15, 0x00, 0x26, 0xff, 0x00, 0x75, 0x08, 0x95, 0x01, 0x05, 0x01, 0x09, 0x3b, 0x81,
 	0x02, 0x05, 0x8c, 0x09, 0xfb, 0x09, 0xfc, 0x09, 0xfd, 0x95, 0x03, 0x81, 0x02, 0x09, 0xfe,
 	0x95, DATA_LEN, 0x82, 0x02, 0x01, 0x06, 0x66, 0xff, 0x09, 0x04, 0x95, 0x01, 0x81, 0x02,
 	0x95, 0x01, 0x81, 0x03, 0x05, 0x8c, 0x09, 0xff, 0x25, 0x01, 0x75, 0x01, 0x95, 0x01, 0x81,
 	0x02, 0x75, 0x07, 0x95, 0x01, 0x81, 0x03, 0xc0, 0xc0};
+const size_t hid_layout_a_len = sizeof(hid_layout_a);
 
 static void
 hidraw_prepare(struct node *node, char **words)
@@ -35,8 +35,39 @@ hidraw_prepare(struct node *node, char **words)
 		node->descriptor = bytes_of_hex(hex);
 	} else {
 		node->descriptor = g_byte_array_new();
-		g_byte_array_append(node->descriptor, layout_a, sizeof(layout_a));
+		g_byte_array_append(node->descriptor, hid_layout_a, sizeof(hid_layout_a));
 	}
+	hex = value_of(words, "switch", NULL);
+	g_clear_pointer(&node->switch_on, g_byte_array_unref);
+	node->switch_on = hex ? bytes_of_hex(hex) : NULL;
+	node->typing = hex != NULL;
+	/* it comes back as what it is then; the words are plugged once more for that */
+	words = g_strdupv(words);
+	g_strfreev(node->plugged_as);
+	node->plugged_as = words;
+}
+
+/* The device leaves the bus by itself and comes back, as a scanner now. */
+static gboolean
+come_back(gpointer userdata)
+{
+	struct node *node = userdata;
+	char **words = g_strdupv(node->plugged_as);
+	const char *pid = value_of(words, "becomes", NULL);
+
+	if (node->syspaths)
+		node_unplug(node);
+	for (char **word = words; pid && *word; word++) {
+		if (!g_str_has_prefix(*word, "pid="))
+			continue;
+		g_free(*word);
+		*word = g_strdup_printf("pid=%s", pid);
+		pid = NULL;
+	}
+	node_plug(node, words);
+	node->typing = FALSE;
+	g_strfreev(words);
+	return G_SOURCE_REMOVE;
 }
 
 static void
@@ -69,6 +100,9 @@ answer_feature(struct node *node, UMockdevIoctlClient *client, size_t size)
 
 	for (size_t i = 0; data && i < size; i++)
 		g_string_append_printf(hex, "%02x", data->data[i]);
+	if (data && node->switch_on && node->switch_on->len == size &&
+		!memcmp(node->switch_on->data, data->data, size))
+		g_idle_add(come_back, node);
 	if (data)
 		g_object_unref(data);
 	say("feature %s %s", node->name, hex->str);
@@ -100,7 +134,8 @@ hidraw_ioctl(struct node *node, UMockdevIoctlClient *client)
 	} else if (request == HIDIOCSFEATURE(size)) {
 		answer_feature(node, client, size);
 	} else if (request == HIDIOCGFEATURE(size)) {
-		answer_bytes(client, "", 0, (long)size);
+		/* as most do: what was set cannot be read */
+		umockdev_ioctl_client_complete(client, -1, EPIPE);
 	} else {
 		umockdev_ioctl_client_complete(client, -1, ENOTTY);
 	}
@@ -108,8 +143,8 @@ hidraw_ioctl(struct node *node, UMockdevIoctlClient *client)
 }
 
 /* Layout A: report id 2, length, AIM identifier, data, a vendor's byte, 0, continued. */
-static void
-hidraw_scan(struct node *node, const char *code, size_t len, gboolean end)
+void
+hid_reports(const char *code, size_t len, gboolean end, hid_report_fn fn, void *userdata)
 {
 	char aim[3] = {0};
 
@@ -119,7 +154,7 @@ hidraw_scan(struct node *node, const char *code, size_t len, gboolean end)
 		len -= 3;
 	}
 	do {
-		uint8_t report[REPORT_LEN] = {2};
+		uint8_t report[HID_REPORT_LEN] = {2};
 		size_t n = MIN(len, DATA_LEN);
 
 		report[1] = (uint8_t)n;
@@ -127,9 +162,22 @@ hidraw_scan(struct node *node, const char *code, size_t len, gboolean end)
 		memcpy(report + DATA_AT, code, n);
 		code += n;
 		len -= n;
-		report[REPORT_LEN - 1] = len > 0 || !end;
-		node_write(node, report, sizeof(report));
+		report[HID_REPORT_LEN - 1] = len > 0 || !end;
+		fn(report, userdata);
 	} while (len > 0);
+}
+
+static void
+write_report(const uint8_t report[HID_REPORT_LEN], void *userdata)
+{
+	node_write(userdata, report, HID_REPORT_LEN);
+}
+
+static void
+hidraw_scan(struct node *node, const char *code, size_t len, gboolean end)
+{
+	if (!node->typing)
+		hid_reports(code, len, end, write_report, node);
 }
 
 const struct node_kind node_hidraw = {

@@ -224,13 +224,9 @@ link_node(const struct node *node, const char *dir, const char *name)
 	g_free(target);
 }
 
-/* The USB device and its interface; the port is the path in sysfs. */
-static char *
-describe_usb(const struct node *node, const struct usb_id *id, GString *out)
+static void
+describe_device(const char *dev, const char *hub, const struct usb_id *id, GString *out)
 {
-	char *hub = g_strndup(id->port, strcspn(id->port, "-")), *dev;
-
-	dev = g_strdup_printf("/devices/pci0000:00/0000:00:14.0/usb%s/%s", hub, id->port);
 	g_string_append_printf(out,
 		"P: %s\nE: SUBSYSTEM=usb\nE: DEVTYPE=usb_device\nE: ID_VENDOR_ID=%s\n"
 		"E: ID_MODEL_ID=%s\nE: BUSNUM=00%s\nA: idVendor=%s\nA: idProduct=%s\nA: busnum=%s\n"
@@ -241,15 +237,34 @@ describe_usb(const struct node *node, const struct usb_id *id, GString *out)
 			out, "A: serial=%s\nE: ID_SERIAL_SHORT=%s\n", id->serial, id->serial);
 	g_string_append_printf(
 		out, "A: manufacturer=%s\nA: product=%s\n\n", id->manufacturer, id->product);
-	g_string_append_printf(out,
-		"P: %s/%s:1.0\nE: SUBSYSTEM=usb\nE: DEVTYPE=usb_interface\nE: DRIVER=%s\n"
-		"A: bInterfaceNumber=00\n%s",
-		dev, id->port, id->driver, node->kind->interface ? node->kind->interface : "");
-	if (node->device_id)
-		g_string_append_printf(out, "A: ieee1284_id=%s\n", node->device_id);
-	g_string_append_c(out, '\n');
+}
+
+/* The USB device and its interface, as far as they are not another node's; the port is the path in
+ * sysfs. Returns the interface's. */
+static char *
+describe_usb(const struct node *node, const struct usb_id *id, char **words, GString *out)
+{
+	const char *shared = value_of(words, "shared", ""),
+		   *number = value_of(words, "interface", "1.0");
+	char *hub = g_strndup(id->port, strcspn(id->port, "-"));
+	char *dev = g_strdup_printf("/devices/pci0000:00/0000:00:14.0/usb%s/%s", hub, id->port);
+	char *interface = g_strdup_printf("%s/%s:%s", dev, id->port, number);
+
+	if (!*shared)
+		describe_device(dev, hub, id, out);
+	if (strcmp(shared, "interface")) {
+		g_string_append_printf(out,
+			"P: %s\nE: SUBSYSTEM=usb\nE: DEVTYPE=usb_interface\nE: DRIVER=%s\n"
+			"A: bInterfaceNumber=%02d\n%s",
+			interface, id->driver, atoi(number + strcspn(number, ".") + 1),
+			node->kind->interface ? node->kind->interface : "");
+		if (node->device_id)
+			g_string_append_printf(out, "A: ieee1284_id=%s\n", node->device_id);
+		g_string_append_c(out, '\n');
+	}
 	g_free(hub);
-	return dev;
+	g_free(dev);
+	return interface;
 }
 
 /* The devices of a description, in order: umockdev removes one at a time. */
@@ -302,7 +317,7 @@ node_plug(struct node *node, char **words)
 	};
 	GString *text;
 	GError *error = NULL;
-	char *interface, *usb;
+	char *interface;
 
 	if (!make_node(node, words))
 		return;
@@ -313,8 +328,7 @@ node_plug(struct node *node, char **words)
 	if (node->kind->prepare)
 		node->kind->prepare(node, words);
 	text = g_string_new(NULL);
-	usb = describe_usb(node, &id, text);
-	interface = g_strdup_printf("%s/%s:1.0", usb, id.port);
+	interface = describe_usb(node, &id, words, text);
 	node->kind->describe(node, &id, interface, text);
 	remember_paths(node, text->str);
 	if (!umockdev_testbed_add_from_string(bus.testbed, text->str, &error))
@@ -323,7 +337,6 @@ node_plug(struct node *node, char **words)
 		say("plugged %s %s", node->name, id.port);
 	g_clear_error(&error);
 	g_free(interface);
-	g_free(usb);
 	g_string_free(text, TRUE);
 }
 

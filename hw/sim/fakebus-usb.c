@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A USB printer of the fake bus as it is plugged, described in sysfs and commanded. Its wire is
- * fakebus-usbfs.c's.
+ * A USB printer of the fake bus, or a scanner behind usbfs, as it is plugged, described in sysfs
+ * and commanded. Its wire is fakebus-usbfs.c's, what makes a scanner of it fakebus-usbhid.c's.
  */
 
 #include <errno.h>
@@ -14,6 +14,9 @@
 #include "hw/sim/fakebus-usb.h"
 
 #define PREFIX "usbprinter"
+#define SCANNER "usbscanner"
+/* Scanners have numbers on the bus of their own. */
+#define FIRST_SCANNER 40
 
 static GHashTable *printers;
 
@@ -30,6 +33,10 @@ get_printer(const char *name)
 	printer = g_new0(struct printer, 1);
 	printer->name = g_strdup(name);
 	printer->number = (guint)strtoul(name + strlen(PREFIX), NULL, 10);
+	if (g_str_has_prefix(name, SCANNER)) {
+		printer->number += FIRST_SCANNER;
+		printer->scanner = usbhid_new();
+	}
 	printer->dev = g_strdup_printf("/dev/bus/usb/001/%03u", printer->number + FIRST_DEVICE);
 	root = umockdev_testbed_get_root_dir(bus.testbed);
 	printer->path = g_build_filename(root, printer->dev, NULL);
@@ -95,16 +102,22 @@ describe(struct printer *printer, char **words)
 	g_string_append(out, "H: descriptors=");
 	for (guint i = 0; i < printer->descriptors->len; i++)
 		g_string_append_printf(out, "%02X", printer->descriptors->data[i]);
+	g_string_append(out, "\n\n");
+	printer->syspaths = g_ptr_array_new_with_free_func(g_free);
+	g_ptr_array_add(printer->syspaths, g_strdup_printf("/sys%s", usb));
+	if (printer->scanner) {
+		usbhid_describe(printer, usb, port, out);
+		g_free(usb);
+		return g_string_free(out, FALSE);
+	}
 	g_string_append_printf(out,
-		"\n\nP: %s/%s:1.0\nE: SUBSYSTEM=usb\nE: DEVTYPE=usb_interface\n"
+		"P: %s/%s:1.0\nE: SUBSYSTEM=usb\nE: DEVTYPE=usb_interface\n"
 		"A: bInterfaceNumber=00\nA: bAlternateSetting=0\nA: bInterfaceClass=%s\n"
 		"A: bInterfaceSubClass=01\nA: bInterfaceProtocol=%02d\n",
 		usb, port, value_of(words, "class", "07"), atoi(value_of(words, "protocol", "2")));
-	if (printer->driver)
-		g_string_append_printf(out, "E: DRIVER=%s\n", printer->driver);
+	if (printer->drivers[0])
+		g_string_append_printf(out, "E: DRIVER=%s\n", printer->drivers[0]);
 	g_string_append_c(out, '\n');
-	printer->syspaths = g_ptr_array_new_with_free_func(g_free);
-	g_ptr_array_add(printer->syspaths, g_strdup_printf("/sys%s", usb));
 	g_ptr_array_add(printer->syspaths, g_strdup_printf("/sys%s/%s:1.0", usb, port));
 	g_free(usb);
 	return g_string_free(out, FALSE);
@@ -137,15 +150,18 @@ set_up(struct printer *printer, char **words)
 	const char *driver = value_of(words, "driver", NULL);
 
 	printer->plug++;
-	g_free(printer->driver);
+	for (guint i = 0; i < INTERFACES_MAX; i++) {
+		g_free(printer->drivers[i]);
+		printer->drivers[i] = driver && *driver ? g_strdup(driver) : NULL;
+		printer->claimed[i] = FALSE;
+	}
 	g_free(printer->device_id);
 	g_free(printer->capture);
-	printer->driver = driver && *driver ? g_strdup(driver) : NULL;
 	printer->device_id = g_strdup(value_of(words, "device_id", NULL));
 	printer->capture = g_strdup(value_of(words, "out", NULL));
 	printer->speed = g_ascii_strtoull(value_of(words, "speed", "0"), NULL, 10);
 	printer->silent = !strcmp(value_of(words, "answers", "yes"), "no");
-	printer->claimed = printer->halted = printer->nak = FALSE;
+	printer->halted = printer->nak = FALSE;
 	printer->port_status = 0x18;
 	printer->stalls = 0;
 	printer->short_max = 0;
@@ -154,11 +170,14 @@ set_up(struct printer *printer, char **words)
 	memcpy(printer->status, well, sizeof(well));
 	g_string_truncate(printer->heard, 0);
 	g_byte_array_set_size(printer->answers, 0);
-	make_descriptors(printer, words);
+	if (printer->scanner)
+		usbhid_set_up(printer, words);
+	else
+		make_descriptors(printer, words);
 }
 
-static void
-plug(struct printer *printer, char **words)
+void
+usb_plug(struct printer *printer, char **words)
 {
 	GError *error = NULL;
 	char *text;
@@ -182,10 +201,12 @@ plug(struct printer *printer, char **words)
 		say("plugged %s %s", printer->name, value_of(words, "port", "1-1"));
 	g_clear_error(&error);
 	g_free(text);
+	if (printer->scanner)
+		usbhid_node_plug(printer);
 }
 
-static void
-unplug(struct printer *printer)
+void
+usb_unplug(struct printer *printer)
 {
 	if (!printer->plugged) {
 		say("error %s is not plugged", printer->name);
@@ -200,6 +221,8 @@ unplug(struct printer *printer)
 	close(printer->fifo);
 	printer->fifo = -1;
 	g_mutex_unlock(&usb_lock);
+	if (printer->scanner)
+		usbhid_node_unplug(printer);
 	for (guint i = printer->syspaths->len; i-- > 0;) {
 		const char *path = g_ptr_array_index(printer->syspaths, i);
 
@@ -260,19 +283,43 @@ misbehave(struct printer *printer, const char *verb, char **words)
 	return TRUE;
 }
 
+/* What only a scanner does: `scan`, `text`, `send`. */
+static void
+scanner_command(struct printer *printer, const char *verb, const char *rest, size_t len)
+{
+	g_mutex_lock(&usb_lock);
+	if (!strcmp(verb, "send")) {
+		GByteArray *bytes = bytes_of_hex(rest);
+
+		usbhid_send(printer, bytes->data, bytes->len);
+		len = bytes->len;
+		g_byte_array_unref(bytes);
+	} else {
+		usbhid_scan(printer, rest, len, verb[0] == 's');
+	}
+	usbfs_pump(printer);
+	g_mutex_unlock(&usb_lock);
+	say("sent %s %zu", printer->name, len);
+}
+
 gboolean
-usb_printer_command(char **words)
+usb_command(char **words, char *rest)
 {
 	struct printer *printer;
 	gboolean known;
 
-	if (!words[1] || !g_str_has_prefix(words[1], PREFIX))
+	if (!words[1] ||
+		(!g_str_has_prefix(words[1], PREFIX) && !g_str_has_prefix(words[1], SCANNER)))
 		return FALSE;
 	printer = get_printer(words[1]);
 	if (!strcmp(words[0], "plug")) {
-		plug(printer, words + 2);
+		usb_plug(printer, words + 2);
 	} else if (!strcmp(words[0], "unplug")) {
-		unplug(printer);
+		usb_unplug(printer);
+	} else if (printer->scanner && (!strcmp(words[0], "scan") || !strcmp(words[0], "text"))) {
+		scanner_command(printer, words[0], rest, unescape(rest));
+	} else if (printer->scanner && !strcmp(words[0], "send")) {
+		scanner_command(printer, words[0], rest, 0);
 	} else {
 		g_mutex_lock(&usb_lock);
 		known = misbehave(printer, words[0], words + 2);
@@ -280,7 +327,7 @@ usb_printer_command(char **words)
 		if (known)
 			say("done %s %s", words[0], printer->name);
 		else
-			say("error no command %s of a USB printer", words[0]);
+			say("error no command %s of %s", words[0], printer->name);
 	}
 	return TRUE;
 }
@@ -296,5 +343,5 @@ usb_printers_unplug(void)
 	g_hash_table_iter_init(&iter, printers);
 	while (g_hash_table_iter_next(&iter, NULL, &value))
 		if (((struct printer *)value)->plugged)
-			unplug(value);
+			usb_unplug(value);
 }

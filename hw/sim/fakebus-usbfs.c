@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A USB printer of the fake bus as usbfs shows it to libusb: its node, its URBs, the requests of
+ * A USB device of the fake bus as usbfs shows it to libusb: its node, its URBs, the requests of
  * the printer class, and a little ESC/POS, so that questions are answered. The node is a FIFO that
  * is kept full, and has room exactly when a URB can be reaped: that is how usbfs polls. It prints
  * nothing; what it takes goes to a file.
@@ -17,11 +17,13 @@
 
 GMutex usb_lock;
 
-static struct usbdevfs_urb *
-urb_of(struct urb *urb)
+struct usbdevfs_urb *
+usbfs_wire_of(struct urb *urb)
 {
 	return (struct usbdevfs_urb *)urb->data->data;
 }
+
+#define urb_of usbfs_wire_of
 
 /* Whether a client may poll for writing: something is to be reaped, if only the end. */
 void
@@ -153,6 +155,8 @@ give_in(struct printer *printer, struct urb *urb)
 {
 	size_t len = MIN(printer->answers->len, (guint)urb_of(urb)->buffer_length);
 
+	if (printer->scanner)
+		return usbhid_give_in(printer, urb);
 	if (len == 0)
 		return FALSE;
 	memcpy(urb->buffer->data, printer->answers->data, len);
@@ -167,6 +171,11 @@ answer_control(struct printer *printer, const guint8 *setup, guint8 *out, size_t
 {
 	size_t len = printer->device_id ? strlen(printer->device_id) : 0;
 
+	/* CLEAR_FEATURE of an endpoint: the device's half of clearing a stall */
+	if (setup[0] == 0x02 && setup[1] == 1)
+		return 0;
+	if (printer->scanner)
+		return usbhid_control(printer, setup, out, size);
 	if (setup[0] == 0x80 && setup[1] == 8 && size >= 1) {
 		out[0] = 1;
 		return 1;
@@ -244,6 +253,18 @@ urb_free(struct urb *urb)
 	g_free(urb);
 }
 
+/* A request to an interface that a driver of the kernel's has; the printer class' question for the
+ * Device ID is let through, as the kernel lets it. */
+static gboolean
+is_kernels_own(struct printer *printer, const struct usbdevfs_urb *wire, UMockdevIoctlData *buffer)
+{
+	const guint8 *setup = buffer ? buffer->data : NULL;
+
+	return wire->type == USBDEVFS_URB_TYPE_CONTROL && setup && wire->buffer_length >= 8 &&
+	       (setup[0] & 0x1f) == 1 && !(setup[0] == 0xa1 && setup[1] == 0) &&
+	       setup[4] < INTERFACES_MAX && printer->drivers[setup[4]];
+}
+
 static void
 do_submit(struct printer *printer, UMockdevIoctlClient *client)
 {
@@ -265,6 +286,11 @@ do_submit(struct printer *printer, UMockdevIoctlClient *client)
 			G_STRUCT_OFFSET(struct usbdevfs_urb, buffer), (gsize)wire->buffer_length,
 			NULL);
 	is_in = wire->type == USBDEVFS_URB_TYPE_CONTROL || wire->endpoint & 0x80;
+	if (is_kernels_own(printer, wire, urb->buffer)) {
+		urb_free(urb);
+		umockdev_ioctl_client_complete(client, -1, EBUSY);
+		return;
+	}
 	printer->flying = g_list_append(printer->flying, urb);
 	umockdev_ioctl_client_complete(client, 0, 0);
 	usbfs_pump(printer);
@@ -327,14 +353,19 @@ do_driver(struct printer *printer, UMockdevIoctlClient *client)
 	UMockdevIoctlData *data = NULL;
 	struct usbdevfs_ioctl *wrapped = argument(client, sizeof(*wrapped), &data);
 	int code = wrapped ? wrapped->ioctl_code : 0;
+	char **driver = &printer->drivers[wrapped ? wrapped->ifno % INTERFACES_MAX : 0];
 	int error = 0;
 
-	if (code == USBDEVFS_DISCONNECT && printer->driver) {
-		say("detached %s %s", printer->name, printer->driver);
-		g_clear_pointer(&printer->driver, g_free);
-	} else if (code == USBDEVFS_CONNECT && !printer->driver) {
-		printer->driver = g_strdup("usblp");
-		say("attached %s %s", printer->name, printer->driver);
+	if (code == USBDEVFS_DISCONNECT && *driver) {
+		say("detached %s %s", printer->name, *driver);
+		g_clear_pointer(driver, g_free);
+		if (printer->scanner)
+			usbhid_node_later(printer, FALSE);
+	} else if (code == USBDEVFS_CONNECT && !*driver) {
+		*driver = g_strdup(printer->scanner ? "usbhid" : "usblp");
+		say("attached %s %s", printer->name, *driver);
+		if (printer->scanner)
+			usbhid_node_later(printer, TRUE);
 	} else {
 		error = code == USBDEVFS_CONNECT ? EBUSY : ENODATA;
 	}
@@ -347,7 +378,10 @@ do_get_driver(struct printer *printer, UMockdevIoctlClient *client)
 {
 	UMockdevIoctlData *data = NULL;
 	struct usbdevfs_getdriver *get = argument(client, sizeof(*get), &data);
-	const char *driver = printer->driver ? printer->driver : printer->claimed ? "usbfs" : NULL;
+	guint number = get ? get->interface % INTERFACES_MAX : 0;
+	const char *driver = printer->drivers[number]   ? printer->drivers[number]
+	                     : printer->claimed[number] ? "usbfs"
+	                                                : NULL;
 
 	if (get && driver)
 		g_strlcpy(get->driver, driver, sizeof(get->driver));
@@ -381,13 +415,17 @@ do_sync_control(struct printer *printer, UMockdevIoctlClient *client)
 static void
 do_claim(struct printer *printer, UMockdevIoctlClient *client, gboolean claim)
 {
-	int error = claim && (printer->driver || printer->claimed) ? EBUSY : 0;
+	UMockdevIoctlData *data = NULL;
+	const guint *arg = argument(client, sizeof(*arg), &data);
+	guint number = arg ? *arg % INTERFACES_MAX : 0;
+	int error = claim && (printer->drivers[number] || printer->claimed[number]) ? EBUSY : 0;
 
 	if (!error) {
-		printer->claimed = claim;
-		say("%s %s", claim ? "claimed" : "released", printer->name);
+		printer->claimed[number] = claim;
+		say("%s %s %u", claim ? "claimed" : "released", printer->name, number);
 	}
 	umockdev_ioctl_client_complete(client, error ? -1 : 0, error);
+	g_clear_object(&data);
 }
 
 static void
@@ -550,7 +588,7 @@ forget_closed(struct printer *printer)
 			continue;
 		/* a kernel takes the interface from who closes */
 		if (known->plug == printer->plug)
-			printer->claimed = FALSE;
+			memset(printer->claimed, 0, sizeof(printer->claimed));
 		printer->clients = g_list_delete_link(printer->clients, item);
 		printer->flying = drop_urbs(printer->flying, known->client);
 		printer->landed = drop_urbs(printer->landed, known->client);

@@ -33,6 +33,15 @@
  * - of a usbprinterN: stall COUNT [AFTER]: its next transfers stall after so many bytes; nak [off]:
  * takes nothing; limit BYTES: so many more; short BYTES: at most so many a transfer; port HEX:
  * its port status; health well|paper_out|cover_open|silent: what it answers; send HEX: says it
+ * - plug usbscannerN [KEY=VALUE…]: a scanner in HID POS mode behind usbfs, for libusb. Also:
+ * vendor=0|1|no (which of its two interfaces is the vendor's own), descriptor=HEX or none (it does
+ * not tell it), driver=usbhid (the kernel has its interfaces), node=hidraw0 (and made that node,
+ * which goes when the driver does). It takes scan, text and send as a hidraw does, and stall COUNT
+ * - of hidraw and usbscanner: switch=HEX: what is scanned is typed elsewhere until that feature
+ * report has come, upon which the device leaves the bus and comes back, with becomes=PID as that
+ * one
+ * - of hidraw: interface=1.1; shared=device: its USB device is another node's, plugged before and
+ * unplugged after it
  * - settings NODE: says speed, mode and flow control as the program has set them
  * - sleep MS: waits before the next command
  * - start: starts COMMAND; at the end of input at the latest
@@ -84,8 +93,7 @@ say(const char *format, ...)
 	g_free(line);
 }
 
-/* C escapes to bytes, in place; returns the count. */
-static size_t
+size_t
 unescape(char *text)
 {
 	char *out = text, *in = text;
@@ -194,7 +202,7 @@ node_command(char **words, char *rest)
 	if (!strcmp(verb, "plug"))
 		for (char **word = words + 1; *word; word++)
 			(*word)[unescape(*word)] = '\0';
-	if (usb_printer_command(words))
+	if (usb_command(words, rest))
 		return;
 	node = words[1] ? node_get(words[1]) : NULL;
 	if (!node) {

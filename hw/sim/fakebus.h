@@ -33,6 +33,9 @@ struct node {
 	UMockdevIoctlClient *holder; /* tty: who has marked it as his own */
 	gboolean held;               /* tty: somebody else has */
 	GByteArray *descriptor;      /* hidraw: of its reports */
+	GByteArray *switch_on;       /* hidraw: the feature report that makes a scanner of it */
+	gboolean typing;             /* hidraw: what it reads goes elsewhere, as keys */
+	char **plugged_as;           /* hidraw: the words of `plug`, and of the next one */
 	char *device_id;             /* lp: IEEE 1284 */
 	int port_status;             /* lp */
 	char *product;
@@ -71,8 +74,8 @@ extern const struct node_kind node_acm, node_evdev, node_hidraw, node_lp, node_t
 /* Says one line of what happened. */
 void say(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
-/* fakebus-usb.c: printers behind usbfs, whose nodes are of their own kind. FALSE: not one. */
-gboolean usb_printer_command(char **words);
+/* fakebus-usb.c: what is behind usbfs, whose nodes are of their own kind. FALSE: not one. */
+gboolean usb_command(char **words, char *rest);
 void usb_printers_unplug(void);
 
 /* fakebus-node.c */
@@ -85,5 +88,15 @@ gboolean node_write(struct node *node, const void *bytes, size_t len);
 /* The value of KEY=VALUE among words. */
 const char *value_of(char **words, const char *key, const char *fallback);
 GByteArray *bytes_of_hex(const char *hex);
+/* C escapes to bytes, in place; returns the count. */
+size_t unescape(char *text);
 /* Gives a client's ioctl `len` bytes (cut to what it takes) and answers res. */
 void answer_bytes(UMockdevIoctlClient *client, const void *bytes, size_t len, long res);
+
+/* fakebus-hidraw.c: what a HID POS scanner of layout A says. */
+#define HID_REPORT_LEN 64
+extern const uint8_t hid_layout_a[];
+extern const size_t hid_layout_a_len;
+typedef void (*hid_report_fn)(const uint8_t report[HID_REPORT_LEN], void *userdata);
+/* The reports of a code; without `end` the last one says that more follows. */
+void hid_reports(const char *code, size_t len, gboolean end, hid_report_fn fn, void *userdata);
