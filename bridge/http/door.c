@@ -108,7 +108,8 @@ problem(const struct tb_http_host *host, const char *word, char **ret_body)
 		{"unauthorized", 401, TB_ERROR_NOT_PERMITTED},
 		{"not_permitted", 403, TB_ERROR_NOT_PERMITTED},
 		{"no_method", 404, TB_ERROR_INVALID_PARAMS},
-		{"bad_verb", 405, TB_ERROR_INVALID_PARAMS},
+		{"only_get", 405, TB_ERROR_INVALID_PARAMS},
+		{"only_post", 405, TB_ERROR_INVALID_PARAMS},
 		{"too_large", 413, TB_ERROR_TOO_LARGE},
 		{"rate_limited", 429, TB_ERROR_RATE_LIMITED},
 	};

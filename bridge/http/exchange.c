@@ -29,13 +29,8 @@ tb_http_completed(void *userdata, struct MHD_Connection *connection, void **cont
 {
 	struct tb_http_state *state = userdata;
 	struct exchange *x = *context;
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-		connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	struct door_connection *c = info ? info->socket_context : NULL;
 
-	/* Between requests a kept-alive connection owes nothing: MHD's own time-out ends it. */
-	if (c)
-		c->since_us = TB_NEVER;
+	tb_http_request_ends(state, connection);
 	*context = NULL;
 	if (!x)
 		return;
@@ -49,10 +44,47 @@ tb_http_completed(void *userdata, struct MHD_Connection *connection, void **cont
 	tb_buf_done(&x->body);
 	free(x->answer);
 	free(x);
-	(void)state;
 }
 
 /* ---- the head ---- */
+
+/* What must stand in a head at most once, and nowhere with a NUL in it. */
+struct head_facts {
+	unsigned lengths, encodings, authorizations, hosts;
+	bool odd;
+};
+
+static enum MHD_Result
+look_at_header(void *userdata, enum MHD_ValueKind kind, const char *name, size_t name_len,
+	const char *value, size_t len)
+{
+	struct head_facts *facts = userdata;
+
+	if (strlen(name) != name_len || (value && memchr(value, '\0', len)))
+		facts->odd = true;
+	if (strcasecmp(name, "Content-Length") == 0)
+		facts->lengths++;
+	else if (strcasecmp(name, "Authorization") == 0)
+		facts->authorizations++;
+	else if (strcasecmp(name, "Host") == 0)
+		facts->hosts++;
+	else if (strcasecmp(name, "Transfer-Encoding") == 0) {
+		facts->encodings++;
+		facts->odd |= !value || strcasecmp(value, "chunked") != 0;
+	}
+	return MHD_YES;
+}
+
+/* Whether everyone on the way here has read the same request: where it ends is said once. */
+static bool
+is_plain(struct MHD_Connection *connection)
+{
+	struct head_facts facts = {};
+
+	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, look_at_header, &facts);
+	return !facts.odd && facts.lengths + facts.encodings <= 1 && facts.authorizations <= 1 &&
+	       facts.hosts <= 1;
+}
 
 /* "Bearer TOKEN" of a token that was given out. */
 static bool
@@ -106,20 +138,23 @@ check_head(struct exchange *x, const char *url, const char *verb)
 	const char *length = MHD_lookup_connection_value(
 		x->connection, MHD_HEADER_KIND, "Content-Length");
 
+	if (!is_plain(x->connection))
+		return "bad_request";
 	if (!tb_http_origin_allowed(x->state, x->connection))
 		return "not_permitted";
 	if (!authorized(x))
 		return "unauthorized";
+	tb_http_is_known(x->connection);
 	if (!agrees(x))
 		return "not_permitted";
 	if (strncmp(url, "/v1/", 4) != 0 || strlen(url + 4) >= sizeof(x->method) ||
 		strchr(url + 4, '/'))
 		return "no_method";
 	snprintf(x->method, sizeof(x->method), "%s", url + 4);
-	if (strcmp(verb, "GET") == 0)
-		return strcmp(x->method, "events") == 0 ? NULL : "bad_verb";
+	if (strcmp(x->method, "events") == 0)
+		return strcmp(verb, "GET") == 0 ? NULL : "only_get";
 	if (strcmp(verb, "POST") != 0)
-		return "bad_verb";
+		return "only_post";
 	if (length && strtoull(length, NULL, 10) > TB_HTTP_BODY_MAX)
 		return "too_large";
 	return read_key(x) ? NULL : "bad_key";
@@ -181,28 +216,6 @@ call(struct exchange *x)
 	return MHD_YES;
 }
 
-static void
-request_begins(struct MHD_Connection *connection, struct tb_http_state *state)
-{
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-		connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	struct door_connection *c = info ? info->socket_context : NULL;
-
-	if (c && c->since_us == TB_NEVER)
-		c->since_us = tb_loop_now_us(state->host->loop);
-}
-
-static void
-request_is_whole(struct MHD_Connection *connection)
-{
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-		connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	struct door_connection *c = info ? info->socket_context : NULL;
-
-	if (c)
-		c->since_us = TB_NEVER;
-}
-
 static enum MHD_Result
 begin(struct tb_http_state *state, struct MHD_Connection *connection, const char *url,
 	const char *verb, void **context)
@@ -210,11 +223,10 @@ begin(struct tb_http_state *state, struct MHD_Connection *connection, const char
 	struct exchange *x;
 	const char *wrong;
 
-	request_begins(connection, state);
-	if (strcmp(verb, "OPTIONS") == 0) {
-		request_is_whole(connection);
-		return tb_http_preflight(state, connection);
-	}
+	tb_http_request_begins(state, connection);
+	if (strcmp(verb, "OPTIONS") == 0)
+		return is_plain(connection) ? tb_http_preflight(state, connection)
+		                            : tb_http_refuse(state, connection, "bad_request");
 	x = exchange_new(state, connection);
 	if (!x)
 		return MHD_NO;
@@ -245,10 +257,10 @@ tb_http_access(void *userdata, struct MHD_Connection *connection, const char *ur
 		*upload_size = 0;
 		return MHD_YES;
 	}
-	request_is_whole(connection);
+	tb_http_request_is_whole(connection);
 	if (tb_buf_error(&x->body))
 		return tb_http_refuse(state, connection, "too_large");
-	if (strcmp(x->method, "events") == 0 && strcmp(verb, "GET") == 0)
+	if (strcmp(x->method, "events") == 0)
 		return tb_http_stream(state, connection, &x->peer);
 	return call(x);
 }

@@ -16,8 +16,13 @@
 #define TB_HTTP_HEADER_BYTES \
 	((size_t)32 * 1024) /* head of a request, and what a connection buffers */
 #define TB_HTTP_CONNECTIONS_MAX 256
-#define TB_HTTP_IDLE_S 60      /* a kept-alive connection without a request */
-#define TB_HTTP_REQUEST_S 20   /* from a request's first byte to its last */
+#define TB_HTTP_CONNECTIONS_SPARE \
+	16                /* from there on one that owes a request goes for a new one \
+	                   */
+#define TB_HTTP_IDLE_S 60 /* a kept-alive connection without a request */
+#define TB_HTTP_REQUEST_S \
+	20                     /* from a request's first byte to its last; or from a connection's \
+	                           beginning */
 #define TB_HTTP_STREAMS_MAX 64 /* event streams at a time */
 #define TB_HTTP_TOKEN_MAX 128
 

@@ -13,22 +13,39 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include "base/log.h"
+#include "bridge/bridge.h"
 
 #define PEM_MAX ((size_t)1 << 20)
 #define BEAT_US \
 	(UINT64_C(25) * 1000000) /* a stream says something so often: proxies cut silence \
 	                          */
 
+/* Resumed connections are served by the next run: more of them than this can wait for a turn. */
+#define RUNS_MAX 4
+
+/* Sets it only to go off sooner: one that goes off in vain is cheaper than setting it each time. */
+static void
+go_off_at(struct tb_source *timer, uint64_t *at_us, uint64_t wanted_us)
+{
+	if (wanted_us >= *at_us)
+		return;
+	*at_us = wanted_us;
+	tb_source_set_timer(timer, wanted_us);
+}
+
 static void
 run(struct tb_http_state *state)
 {
-	MHD_UNSIGNED_LONG_LONG timeout_ms;
+	MHD_UNSIGNED_LONG_LONG timeout_ms = 0;
+	bool more = true;
 
-	MHD_run(state->daemon);
-	if (MHD_get_timeout(state->daemon, &timeout_ms) == MHD_YES)
-		tb_source_set_timer_in(state->timer, timeout_ms * 1000);
-	else
-		tb_source_set_timer(state->timer, TB_NEVER);
+	for (int i = 0; i < RUNS_MAX && more && timeout_ms == 0; i++) {
+		MHD_run(state->daemon);
+		more = MHD_get_timeout(state->daemon, &timeout_ms) == MHD_YES;
+	}
+	if (more)
+		go_off_at(state->timer, &state->timer_at_us,
+			tb_loop_now_us(state->host->loop) + timeout_ms * 1000);
 }
 
 void
@@ -36,7 +53,7 @@ tb_http_run(struct tb_http_state *state)
 {
 	/* By the loop, never from within one of MHD's own callbacks. */
 	if (!state->stopping)
-		tb_source_set_timer_in(state->timer, 0);
+		tb_source_arm(state->flush);
 }
 
 static void
@@ -48,42 +65,132 @@ on_ready(int fd, uint32_t events, void *userdata)
 static void
 on_timer(void *userdata)
 {
+	struct tb_http_state *state = userdata;
+
+	state->timer_at_us = TB_NEVER;
+	run(state);
+}
+
+static void
+on_flush(void *userdata)
+{
 	run(userdata);
 }
 
 /* ---- connections that owe a request ---- */
 
-static void
-plan_overdue(struct tb_http_state *state)
+static struct door_connection *
+connection_of(struct MHD_Connection *connection)
 {
-	struct door_connection *c;
-	uint64_t at_us = TB_NEVER;
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
-	tb_list_for_each(c, &state->connections, node)
-		if (c->since_us != TB_NEVER)
-			at_us = TB_MIN(at_us, c->since_us + TB_HTTP_REQUEST_S * UINT64_C(1000000));
-	tb_source_set_timer(state->overdue, at_us);
+	return info ? info->socket_context : NULL;
+}
+
+static void
+owes(struct tb_http_state *state, struct door_connection *c, unsigned seconds)
+{
+	c->until_us = tb_loop_now_us(state->host->loop) + seconds * UINT64_C(1000000);
+	go_off_at(state->overdue, &state->overdue_at_us, c->until_us);
+}
+
+/* MHD sees the end of it and closes it. */
+static void
+shut(struct door_connection *c)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		c->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	if (info)
+		shutdown(info->connect_fd, SHUT_RDWR);
+	c->until_us = TB_NEVER;
+}
+
+void
+tb_http_request_begins(struct tb_http_state *state, struct MHD_Connection *connection)
+{
+	struct door_connection *c = connection_of(connection);
+	uint64_t until_us;
+
+	if (!c || c->until_us == TB_NEVER)
+		return;
+	until_us = c->until_us;
+	owes(state, c, TB_HTTP_REQUEST_S);
+	c->until_us = TB_MIN(c->until_us, until_us);
+}
+
+void
+tb_http_request_is_whole(struct MHD_Connection *connection)
+{
+	struct door_connection *c = connection_of(connection);
+
+	if (c)
+		c->until_us = TB_NEVER;
+}
+
+/* When the next one begins is not told before its head is whole: both times are given at once. */
+void
+tb_http_request_ends(struct tb_http_state *state, struct MHD_Connection *connection)
+{
+	struct door_connection *c = connection_of(connection);
+
+	if (!c)
+		return;
+	owes(state, c, TB_HTTP_IDLE_S + TB_HTTP_REQUEST_S);
+	tb_list_remove(&c->node);
+	tb_list_append(&state->connections, &c->node);
+}
+
+void
+tb_http_is_known(struct MHD_Connection *connection)
+{
+	struct door_connection *c = connection_of(connection);
+
+	if (c)
+		c->known = true;
 }
 
 static void
 on_overdue(void *userdata)
 {
 	struct tb_http_state *state = userdata;
-	uint64_t now_us = tb_loop_now_us(state->host->loop);
+	uint64_t now_us = tb_loop_now_us(state->host->loop), at_us = TB_NEVER;
 	struct door_connection *c;
 
 	tb_list_for_each(c, &state->connections, node) {
-		const union MHD_ConnectionInfo *info;
-
-		if (c->since_us == TB_NEVER ||
-			c->since_us + TB_HTTP_REQUEST_S * UINT64_C(1000000) > now_us)
-			continue;
-		info = MHD_get_connection_info(c->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-		if (info)
-			shutdown(info->connect_fd, SHUT_RDWR);
-		c->since_us = TB_NEVER;
+		if (c->until_us <= now_us)
+			shut(c);
+		at_us = TB_MIN(at_us, c->until_us);
 	}
-	plan_overdue(state);
+	state->overdue_at_us = TB_NEVER;
+	go_off_at(state->overdue, &state->overdue_at_us, at_us);
+	tb_http_run(state);
+}
+
+/*
+ * There is always a place for one more: the one that has owed a request longest goes, those that
+ * have shown no token first. So nobody who only opens connections keeps a till out.
+ */
+static void
+make_room(struct tb_http_state *state)
+{
+	struct door_connection *c, *found = NULL;
+
+	if (state->n_connections <= TB_HTTP_CONNECTIONS_MAX - TB_HTTP_CONNECTIONS_SPARE)
+		return;
+	tb_list_for_each(c, &state->connections, node) {
+		if (c->until_us == TB_NEVER)
+			continue;
+		if (!found)
+			found = c;
+		if (!c->known) {
+			found = c;
+			break;
+		}
+	}
+	if (found)
+		shut(found);
 	tb_http_run(state);
 }
 
@@ -99,22 +206,35 @@ on_connection(void *userdata, struct MHD_Connection *connection, void **context,
 		if (!c)
 			return;
 		c->connection = connection;
-		c->since_us = tb_loop_now_us(state->host->loop);
+		make_room(state);
+		owes(state, c, TB_HTTP_REQUEST_S);
 		tb_list_append(&state->connections, &c->node);
+		state->n_connections++;
 		*context = c;
-		plan_overdue(state);
 	} else if (c) {
 		tb_list_remove(&c->node);
+		state->n_connections--;
 		free(c);
 		*context = NULL;
 	}
 }
 
+/* A name has no NUL in it: what stands behind one would not be seen. */
+static size_t
+unescape(void *userdata, struct MHD_Connection *connection, char *text)
+{
+	size_t len = MHD_http_unescape(text);
+
+	for (char *p = text; (p = memchr(p, '\0', len - (size_t)(p - text)));)
+		*p = '\x01';
+	return len;
+}
+
 /* ---- answers ---- */
 
-enum MHD_Result
-tb_http_send(struct tb_http_state *state, struct MHD_Connection *connection, unsigned status,
-	const char *type, const char *body, size_t len)
+static enum MHD_Result
+answer(struct tb_http_state *state, struct MHD_Connection *connection, unsigned status,
+	const char *allow, const char *type, const char *body, size_t len)
 {
 	struct MHD_Response *response = MHD_create_response_from_buffer(
 		len, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
@@ -124,12 +244,21 @@ tb_http_send(struct tb_http_state *state, struct MHD_Connection *connection, uns
 		return MHD_NO;
 	MHD_add_response_header(response, "Content-Type", type);
 	MHD_add_response_header(response, "Cache-Control", "no-store");
+	if (allow)
+		MHD_add_response_header(response, "Allow", allow);
 	if (status == MHD_HTTP_UNAUTHORIZED)
 		MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
 	tb_http_common_headers(state, connection, response);
 	r = MHD_queue_response(connection, status, response);
 	MHD_destroy_response(response);
 	return r;
+}
+
+enum MHD_Result
+tb_http_send(struct tb_http_state *state, struct MHD_Connection *connection, unsigned status,
+	const char *type, const char *body, size_t len)
+{
+	return answer(state, connection, status, NULL, type, body, len);
 }
 
 enum MHD_Result
@@ -140,8 +269,11 @@ tb_http_refuse(struct tb_http_state *state, struct MHD_Connection *connection, c
 
 	if (!body)
 		return MHD_NO;
-	return tb_http_send(
-		state, connection, status, "application/problem+json", body, strlen(body));
+	return answer(state, connection, status,
+		strcmp(word, "only_get") == 0    ? "GET, OPTIONS"
+		: strcmp(word, "only_post") == 0 ? "POST, OPTIONS"
+						 : NULL,
+		"application/problem+json", body, strlen(body));
 }
 
 /* ---- start and stop ---- */
@@ -222,7 +354,8 @@ start_daemon(struct tb_http_state *state, const struct sockaddr_storage *address
 
 	state->daemon = MHD_start_daemon(flags, 0, NULL, NULL, tb_http_access, state,
 		MHD_OPTION_SOCK_ADDR, (const struct sockaddr *)address,
-		MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_CONNECTION_LIMIT,
+		MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_CONNECTION_LIMIT,
 		(unsigned)TB_HTTP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		TB_HTTP_HEADER_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TB_HTTP_IDLE_S,
 		MHD_OPTION_NOTIFY_COMPLETED, tb_http_completed, state, MHD_OPTION_NOTIFY_CONNECTION,
@@ -273,6 +406,7 @@ http_stop(struct tb_http_state *state)
 	if (state->daemon)
 		MHD_stop_daemon(state->daemon);
 	tb_source_remove(&state->timer);
+	tb_source_remove(&state->flush);
 	tb_source_remove(&state->overdue);
 	tb_source_remove(&state->beat);
 	free(state->certificate);
@@ -317,12 +451,15 @@ http_start(const struct tb_http_host *host, struct tb_http_state **ret, char **r
 	if (!state)
 		return -ENOMEM;
 	state->host = host;
+	state->timer_at_us = state->overdue_at_us = TB_NEVER;
 	tb_list_init(&state->connections);
 	tb_list_init(&state->exchanges);
 	tb_list_init(&state->streams);
 	r = prepare(state, &address, ret_why);
 	if (r == 0)
 		r = tb_loop_add_timer(host->loop, 1000, on_timer, state, &state->timer);
+	if (r == 0)
+		r = tb_loop_add_turn_end(host->loop, TB_RANK_FLUSH, on_flush, state, &state->flush);
 	if (r == 0)
 		r = tb_loop_add_timer(host->loop, 1000000, on_overdue, state, &state->overdue);
 	if (r == 0)

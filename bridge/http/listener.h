@@ -10,20 +10,23 @@
 struct tb_http_state {
 	const struct tb_http_host *host;
 	struct MHD_Daemon *daemon;
-	struct tb_source *ready, *timer, *overdue, *beat;
+	struct tb_source *ready, *timer, *flush, *overdue, *beat;
+	uint64_t timer_at_us, overdue_at_us; /* what the two are set to */
 	char *certificate, *key;
-	struct tb_list connections; /* struct door_connection.node */
-	struct tb_list exchanges;   /* struct exchange.node */
-	struct tb_list streams;     /* struct stream.node */
+	struct tb_list connections; /* struct door_connection.node, longest idle first */
+	unsigned n_connections;
+	struct tb_list exchanges; /* struct exchange.node */
+	struct tb_list streams;   /* struct stream.node */
 	unsigned n_streams;
 	bool stopping;
 };
 
-/* One TCP connection: since when it owes us a whole request. */
+/* One TCP connection: until when it owes us a whole request. */
 struct door_connection {
 	struct tb_list node;
 	struct MHD_Connection *connection;
-	uint64_t since_us; /* TB_NEVER while a request is answered */
+	uint64_t until_us; /* TB_NEVER while a request is answered, or it has been shut */
+	bool known;        /* it has brought a token that counts */
 };
 
 /* One request and its answer. */
@@ -61,6 +64,14 @@ enum MHD_Result tb_http_stream(struct tb_http_state *state, struct MHD_Connectio
 	const struct tb_http_peer *peer);
 void tb_http_streams_wake(struct tb_http_state *state);
 void tb_http_streams_end(struct tb_http_state *state);
+
+/* listener.c: the three moments of a connection. The head of a request is there; all of it is, and
+ * is answered from here on; it was answered. */
+void tb_http_request_begins(struct tb_http_state *state, struct MHD_Connection *connection);
+void tb_http_request_is_whole(struct MHD_Connection *connection);
+void tb_http_request_ends(struct tb_http_state *state, struct MHD_Connection *connection);
+/* Its token counts: it is not the first to go when there are too many. */
+void tb_http_is_known(struct MHD_Connection *connection);
 
 /* listener.c: work that MHD has after something was resumed. */
 void tb_http_run(struct tb_http_state *state);

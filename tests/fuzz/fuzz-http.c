@@ -201,7 +201,8 @@ take_answer(struct seen *seen, const char *in, size_t len)
 		seen->stream = true;
 		return len;
 	}
-	if (status == 204 || (len >= head + 7 && memcmp(in + head, "HTTP/1.", 7) == 0))
+	if (status == 204 || (status == 405 && len == head) ||
+		(len >= head + 7 && memcmp(in + head, "HTTP/1.", 7) == 0))
 		body = 0; /* an answer to HEAD says how long it would be */
 	if (len < head + body)
 		return 0;
