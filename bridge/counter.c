@@ -248,6 +248,74 @@ tb_counter_is_payment_card(const struct tb_counter *counter, const char *code)
 	       !in_range(counter->bridge->conf, code, &kind, &ambiguous);
 }
 
+/* A run of digits by itself, as it stands among other bytes. */
+static bool
+is_card_run(const struct tb_counter *counter, const char *digits, size_t len)
+{
+	char number[20] = "";
+	enum tb_code_kind kind;
+	bool ambiguous, is = false;
+
+	if (len > 13 && is_card_number(digits, len)) {
+		memcpy(number, digits, len);
+		is = !in_range(counter->bridge->conf, number, &kind, &ambiguous);
+		explicit_bzero(number, sizeof(number));
+	}
+	return is;
+}
+
+bool
+tb_counter_holds_payment_card(const struct tb_counter *counter, const uint8_t *bytes, size_t len)
+{
+	const char *text = (const char *)bytes, *end = text + len;
+
+	while (text < end) {
+		size_t n;
+
+		/* a NUL ends a text, and another one begins */
+		if (holds_track(text))
+			return true;
+		for (; *text; text += TB_MAX(n, (size_t)1)) {
+			/* the digit of an AIM identifier is none of the number */
+			bool aim = text - (const char *)bytes >= 2 && text[-2] == ']';
+
+			n = strspn(text, "0123456789");
+			if (n > 0 && (is_card_run(counter, text, n) ||
+					     (aim && is_card_run(counter, text + 1, n - 1))))
+				return true;
+		}
+		text++;
+	}
+	return false;
+}
+
+/* A payment card, told by any door that knows scans: an element string is digits as well, but no
+ * bare number. */
+static bool
+is_refused(const struct tb_counter *counter, const struct tb_scan *scan)
+{
+	return scan->n_fields == 0 && tb_counter_is_payment_card(counter, scan->code);
+}
+
+enum tb_whose
+tb_counter_whose(const struct tb_counter *counter, const struct tb_scan *scan)
+{
+	const char *reason;
+
+	if (is_refused(counter, scan))
+		return TB_WHOSE_NOBODYS;
+	switch (tb_counter_classify(counter, scan, &reason)) {
+	case TB_CODE_COUPON:
+	case TB_CODE_GIFT_CARD:
+	case TB_CODE_CUSTOMER:
+		return TB_WHOSE_OURS;
+	case TB_CODE_ARTICLE:
+	case TB_CODE_UNKNOWN:
+		break;
+	}
+	return TB_WHOSE_OTHERS;
+}
+
 static const char *
 audience_of(const struct tb_counter *counter, const char *device)
 {
@@ -413,8 +481,7 @@ tb_counter_scan(struct tb_counter *counter, const char *device, const struct tb_
 	enum tb_code_kind kind;
 	uint64_t seq;
 
-	/* an element string is digits as well, but no bare number */
-	if (scan->n_fields == 0 && tb_counter_is_payment_card(counter, scan->code)) {
+	if (is_refused(counter, scan)) {
 		if (device)
 			emit_refused(counter, device);
 		return 0;

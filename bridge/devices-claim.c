@@ -74,7 +74,13 @@ yield_claim(struct device *device)
 	free(TAKE_PTR(device->claimed_by));
 	device->claim_client = 0;
 	end_asking(device, true);
-	if (!device->claimed_by && !device->section && !device->found)
+	tb_device_forget(device);
+}
+
+void
+tb_device_forget(struct device *device)
+{
+	if (!device->claimed_by && !device->capture && !device->section && !device->found)
 		tb_device_free(device);
 }
 
@@ -174,4 +180,5 @@ tb_devices_client_gone(uint64_t client, void *userdata)
 		if (device->claimed_by && device->claim_client == client)
 			yield_claim(device);
 	}
+	tb_devices_capture_client_gone(devices, client);
 }

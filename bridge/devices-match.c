@@ -283,9 +283,8 @@ drop_lost(struct tb_devices *devices)
 			continue;
 		bind_node(device, NULL);
 		tb_device_set_state(device, TB_DEVICE_ABSENT, "it is not plugged in");
-		/* a claim outlasts a pulled cable */
-		if (!device->claimed_by)
-			tb_device_free(device);
+		/* a claim and a recording outlast a pulled cable */
+		tb_device_forget(device);
 	}
 }
 

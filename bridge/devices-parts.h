@@ -3,7 +3,7 @@
  * The parts of devices.h among themselves: one record a device, whether a section names it or it
  * was recognised by itself. devices.c keeps the records and shows them, devices-match.c says which
  * plugged node is which device, devices-life.c opens and closes, devices-watch.c waits for paths,
- * devices-claim.c knows who has claimed.
+ * devices-claim.c knows who has claimed, devices-capture.c tells what a wire carries.
  */
 #pragma once
 
@@ -13,7 +13,8 @@
 #include "bridge/rpc/request.h"
 #include "hw/enumerate.h"
 
-struct device_watch; /* devices-watch.c */
+struct device_watch;   /* devices-watch.c */
+struct device_capture; /* devices-capture.c */
 
 struct device {
 	struct tb_list node;
@@ -30,6 +31,9 @@ struct device {
 	struct tb_device_host host;
 
 	struct tb_device *open; /* the driver's; NULL when closed */
+	/* Whose slots are called: the driver's own, or its module's while that is loaded. */
+	const struct tb_driver *code;
+	void *module;
 	bool ready;             /* it said so, and has not been lost since */
 	bool closing;           /* lost: to be closed from the loop */
 	bool printer_told;      /* the print queue has it */
@@ -50,6 +54,9 @@ struct device {
 	struct tb_request *asking; /* who waits for the claim */
 	uint64_t asking_client;
 	struct tb_source *asking_timer;
+
+	struct device_capture *capture; /* NULL: nobody records it */
+	bool card_refused;              /* a payment card was read on it, once */
 };
 
 /* A node that is plugged in. */
@@ -65,6 +72,7 @@ struct tb_devices {
 	struct tb_enumerate *enumerate;
 	struct tb_list list; /* of struct device, sections first in their order */
 	struct tb_list seen; /* of struct seen */
+	unsigned n_secret;   /* open devices that may read a payment card */
 	bool starting;       /* nodes are told, nothing is decided yet */
 	bool stopping;       /* no more events */
 };
@@ -103,3 +111,14 @@ void tb_device_watch_stop(struct device *device);
 /* devices-claim.c */
 void tb_device_claim_drop(struct device *device);
 void tb_devices_client_gone(uint64_t client, void *userdata);
+/* Frees a record that is nothing any more: recognised by itself, away, and nobody's. */
+void tb_device_forget(struct device *device);
+
+/* devices-capture.c */
+/* What was just read is a payment card. */
+void tb_device_capture_refuse(struct device *device);
+/* The device goes: what is half read is not told. */
+void tb_device_capture_cut(struct device *device);
+/* tell: the connection hears of the end. */
+void tb_device_capture_end(struct device *device, bool tell);
+void tb_devices_capture_client_gone(struct tb_devices *devices, uint64_t client);

@@ -52,6 +52,7 @@ tb_device_free(struct device *device)
 	if (!device)
 		return;
 	tb_device_close(device);
+	tb_device_capture_end(device, true);
 	tb_device_watch_stop(device);
 	tb_device_claim_drop(device);
 	tb_list_remove(&device->node);

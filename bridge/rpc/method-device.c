@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* device.list, device.claim, device.release: the calls; what they do is devices.h's. */
+/* The calls device.*; what they do is devices.h's. */
 
 #include "base/jsonw.h"
 #include "bridge/devices.h"
@@ -11,6 +11,18 @@ static const char *
 device_name(const struct tb_request *request)
 {
 	return json_string_value(json_object_get(tb_request_params(request), "device"));
+}
+
+void
+tb_method_device_capture(struct tb_request *request)
+{
+	tb_devices_capture(tb_request_bridge(request)->devices, request, device_name(request));
+}
+
+void
+tb_method_device_capture_stop(struct tb_request *request)
+{
+	tb_devices_capture_stop(tb_request_bridge(request)->devices, request, device_name(request));
 }
 
 void
