@@ -289,6 +289,33 @@ tb_counter_holds_payment_card(const struct tb_counter *counter, const uint8_t *b
 	return false;
 }
 
+/* A payment card, told by any door that knows scans: an element string is digits as well, but no
+ * bare number. */
+static bool
+is_refused(const struct tb_counter *counter, const struct tb_scan *scan)
+{
+	return scan->n_fields == 0 && tb_counter_is_payment_card(counter, scan->code);
+}
+
+enum tb_whose
+tb_counter_whose(const struct tb_counter *counter, const struct tb_scan *scan)
+{
+	const char *reason;
+
+	if (is_refused(counter, scan))
+		return TB_WHOSE_NOBODYS;
+	switch (tb_counter_classify(counter, scan, &reason)) {
+	case TB_CODE_COUPON:
+	case TB_CODE_GIFT_CARD:
+	case TB_CODE_CUSTOMER:
+		return TB_WHOSE_OURS;
+	case TB_CODE_ARTICLE:
+	case TB_CODE_UNKNOWN:
+		break;
+	}
+	return TB_WHOSE_OTHERS;
+}
+
 static const char *
 audience_of(const struct tb_counter *counter, const char *device)
 {
@@ -454,8 +481,7 @@ tb_counter_scan(struct tb_counter *counter, const char *device, const struct tb_
 	enum tb_code_kind kind;
 	uint64_t seq;
 
-	/* an element string is digits as well, but no bare number */
-	if (scan->n_fields == 0 && tb_counter_is_payment_card(counter, scan->code)) {
+	if (is_refused(counter, scan)) {
 		if (device)
 			emit_refused(counter, device);
 		return 0;

@@ -34,6 +34,9 @@ bool tb_counter_is_payment_card(const struct tb_counter *counter, const char *co
 bool tb_counter_holds_payment_card(
 	const struct tb_counter *counter, const uint8_t *bytes, size_t len);
 
+/* Whose business the code is, for a driver that hands on what is not ours. */
+enum tb_whose tb_counter_whose(const struct tb_counter *counter, const struct tb_scan *scan);
+
 /* A code was read on a device, or keyed by hand (device NULL): emits `scan`, starts the lookup.
  * Returns the seq of the scan event, 0 when it was refused as a payment card. */
 uint64_t tb_counter_scan(

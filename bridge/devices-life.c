@@ -7,9 +7,12 @@
 
 #include "bridge/devices-parts.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include "base/log.h"
 #include "bridge/counter.h"
+#include "bridge/modules.h"
 #include "bridge/printing.h"
 
 #define RETRY_FIRST_US UINT64_C(100000)
@@ -63,6 +66,50 @@ retry_later(struct device *device)
 	tb_source_set_timer_in(device->wake, delay);
 }
 
+/* No debugger and no core may see what such a device reads. */
+static void
+count_secret(struct tb_devices *devices, int more)
+{
+	bool before = devices->n_secret > 0;
+
+	devices->n_secret += (unsigned)more;
+	if (before != (devices->n_secret > 0) && prctl(PR_SET_DUMPABLE, before ? 1 : 0) < 0)
+		tb_log_warning("the memory of this process cannot be hidden: %s", strerror(errno));
+}
+
+/* Finds the code of the driver; its module is loaded only for a device that is there. */
+static int
+load_code(struct device *device, char **ret_why)
+{
+	const char *path = tb_device_path(device);
+	const void *symbol;
+	int r;
+
+	if (!device->driver->module) {
+		device->code = device->driver;
+		return 0;
+	}
+	if (path && access(path, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR)) {
+		if (asprintf(ret_why, "%s is not there: plug the device in", path) < 0)
+			*ret_why = NULL;
+		return -ENOENT;
+	}
+	r = tb_module_open(
+		device->driver->module, TB_DRIVER_SYMBOL, &device->module, &symbol, ret_why);
+	if (r < 0) /* as it is installed, it will not be opened: no more tries */
+		return -EINVAL;
+	device->code = symbol;
+	return 0;
+}
+
+static void
+unload_code(struct device *device)
+{
+	device->code = NULL;
+	if (device->module)
+		tb_module_close(TAKE_PTR(device->module));
+}
+
 void
 tb_device_close(struct device *device)
 {
@@ -70,8 +117,12 @@ tb_device_close(struct device *device)
 		tb_source_set_timer(device->wake, TB_NEVER);
 	device->closing = device->ready = false;
 	/* first the driver, which may know better than unknown what became of its job */
-	if (device->open)
-		device->driver->close(TAKE_PTR(device->open));
+	if (device->open) {
+		device->code->close(TAKE_PTR(device->open));
+		if (device->driver->secret)
+			count_secret(device->devices, -1);
+		unload_code(device);
+	}
 	tb_device_capture_cut(device);
 	if (device->printer_told) {
 		device->printer_told = false;
@@ -122,10 +173,17 @@ tb_device_open(struct device *device)
 	tb_source_set_timer(device->wake, TB_NEVER);
 	r = tb_device_prepare(device);
 	if (r == 0)
-		r = device->driver->open(&device->config, &device->host, &device->open, &why);
-	if (r < 0)
+		r = load_code(device, &why);
+	if (r == 0)
+		r = device->code->open(&device->config, &device->host, &device->open, &why);
+	if (r < 0) {
+		unload_code(device);
 		open_failed(device, r, why);
-	else if (device->tries == 0)
+		return;
+	}
+	if (device->driver->secret)
+		count_secret(device->devices, 1);
+	if (device->tries == 0)
 		/* the tries after the first are not worth a word each */
 		tb_device_set_state(device, TB_DEVICE_OPENING, NULL);
 }
@@ -246,11 +304,20 @@ on_event(const struct tb_device_host *host, const struct tb_event *event)
 	}
 }
 
+static enum tb_whose
+whose(const struct tb_device_host *host, const struct tb_scan *scan)
+{
+	const struct device *device = host->userdata;
+
+	return tb_counter_whose(device->devices->bridge->counter, scan);
+}
+
 int
 tb_device_life_new(struct device *device)
 {
 	struct tb_loop *loop = device->devices->bridge->loop;
 
-	device->host = (struct tb_device_host){.loop = loop, .emit = on_event, .userdata = device};
+	device->host = (struct tb_device_host){
+		.loop = loop, .emit = on_event, .whose = whose, .userdata = device};
 	return tb_loop_add_timer(loop, RETRY_SLACK_US, on_wake, device, &device->wake);
 }

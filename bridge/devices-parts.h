@@ -31,6 +31,9 @@ struct device {
 	struct tb_device_host host;
 
 	struct tb_device *open; /* the driver's; NULL when closed */
+	/* Whose slots are called: the driver's own, or its module's while that is loaded. */
+	const struct tb_driver *code;
+	void *module;
 	bool ready;             /* it said so, and has not been lost since */
 	bool closing;           /* lost: to be closed from the loop */
 	bool printer_told;      /* the print queue has it */
@@ -69,6 +72,7 @@ struct tb_devices {
 	struct tb_enumerate *enumerate;
 	struct tb_list list; /* of struct device, sections first in their order */
 	struct tb_list seen; /* of struct seen */
+	unsigned n_secret;   /* open devices that may read a payment card */
 	bool starting;       /* nodes are told, nothing is decided yet */
 	bool stopping;       /* no more events */
 };

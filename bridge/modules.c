@@ -24,7 +24,7 @@ static int
 find(const char *name, char **ret, char **ret_why)
 {
 	static const char *const patterns[] = {"%1$s/%2$s.so", "%1$s/plugins/loyalty/%2$s/%2$s.so",
-		"%1$s/bridge/%2$s/%2$s.so", "%1$s/%2$s/%2$s.so"};
+		"%1$s/bridge/%2$s/%2$s.so", "%1$s/hw/%2$s.so", "%1$s/%2$s/%2$s.so"};
 	const char *dir = getenv("TILLBRIDGE_MODULE_DIR");
 
 	dir = dir && dir[0] ? dir : TB_MODULE_DIR;

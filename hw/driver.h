@@ -137,6 +137,13 @@ enum tb_wire {
 	TB_WIRE_REPEATED, /* no bytes: a code came again within the window and was not told */
 };
 
+/* Whose business a code is, told by its form on the spot. */
+enum tb_whose {
+	TB_WHOSE_OTHERS, /* an article's, or nobody knows: the till program's */
+	TB_WHOSE_OURS,   /* a customer's, a coupon, a gift card */
+	TB_WHOSE_NOBODYS /* a payment card: it goes no further */
+};
+
 /* What the daemon lends a driver, valid until `close` returns. */
 struct tb_device_host {
 	struct tb_loop *loop;
@@ -146,6 +153,9 @@ struct tb_device_host {
 	 * silent and waits for `close`, which never comes from within emit.
 	 */
 	void (*emit)(const struct tb_device_host *host, const struct tb_event *event);
+	/* Asked by a driver that hands on what is not ours; tells nobody of the scan. NULL: all
+	 * that is read is others'. */
+	enum tb_whose (*whose)(const struct tb_device_host *host, const struct tb_scan *scan);
 	/*
 	 * NULL unless somebody records the device; it may come and go while the device is open, so
 	 * it is looked at each time, by tb_wire_tap(). What came is held back until the driver says
@@ -207,6 +217,15 @@ struct tb_driver {
 	 * come as an address with that prefix. NULL: only what the configuration names. */
 	const char *nodes;
 	/*
+	 * A driver whose libraries are heavy: NAME.so among the modules, which exports a tb_driver
+	 * of this name as TB_DRIVER_SYMBOL, whose open and close are called; those here are NULL.
+	 * It is in memory while a device of it is open. NULL: the driver is all here.
+	 */
+	const char *module;
+	/* What it reads may be a payment card: while it is open no debugger and no core may see it.
+	 */
+	bool secret;
+	/*
 	 * Starts to open the device. 0: TB_EVENT_STATE tells when it is ready, or lost. Negative
 	 * errno with ret_why (a sentence naming culprit and cure, to free): -EACCES no_access,
 	 * -ENOENT, -ENODEV absent, -EBUSY busy with another program, -EINVAL a setting that this
@@ -226,6 +245,8 @@ struct tb_driver {
 	size_t (*descriptor)(const struct tb_device *device, const uint8_t **ret);
 	const struct tb_printer_ops *printer; /* NULL for what is no printer */
 };
+
+#define TB_DRIVER_SYMBOL "tb_driver_module"
 
 /* The table of drivers.c, sorted by name, ends with NULL. */
 extern const struct tb_driver *const tb_drivers[];

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <libudev.h>
 #include <limits.h>
+#include <linux/input-event-codes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -181,10 +182,29 @@ is_usb_printer(struct udev_device *device)
 	return class && strtoul(class, NULL, 16) == PRINTER_CLASS;
 }
 
+/* Whether an input node is the one that types: a scanner may have others, for its buttons and the
+ * like. */
+static bool
+types(struct udev_device *device)
+{
+	const char *said = udev_device_get_property_value(device, "ID_INPUT_KEYBOARD");
+	struct udev_device *input = udev_device_get_parent_with_subsystem_devtype(
+		device, "input", NULL);
+	_cleanup_free_ char *keys = input ? attribute(input, "capabilities/key") : NULL;
+	const char *low = keys ? strrchr(keys, ' ') : NULL;
+
+	if (said)
+		return !strcmp(said, "1");
+	/* udev is silent: the digits are among the lowest keys, whose word stands last */
+	return keys && strtoull(low ? low : keys, NULL, 16) & 1u << KEY_1;
+}
+
 /* Which driver speaks with it, and whether it may be opened unasked. */
 static void
 recognise(struct tb_found *found, const struct tb_models *models, struct udev_device *device)
 {
+	if (found->kind == TB_NODE_EVDEV && !types(device))
+		return;
 	found->model = tb_models_find(models, found->kind, found->vid, found->pid, found->product);
 	if (found->model) {
 		found->driver = found->model->driver;

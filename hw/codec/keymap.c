@@ -52,6 +52,16 @@ static const struct dead_key {
 };
 
 static void
+forget_half_typed(struct tb_keymap *map)
+{
+	map->dead = NULL;
+	map->alt = false;
+	map->n_keypad = 0;
+	map->keypad_bad = false;
+	explicit_bzero(map->keypad, sizeof(map->keypad));
+}
+
+static void
 quiet(struct xkb_context *context, enum xkb_log_level level, const char *format, va_list args)
 {
 }
@@ -115,6 +125,20 @@ tb_keymap_free(struct tb_keymap *map)
 }
 
 void
+tb_keymap_set_caps(struct tb_keymap *map, bool on)
+{
+	xkb_mod_index_t caps = xkb_keymap_mod_get_index(map->keymap, XKB_MOD_NAME_CAPS);
+	xkb_mod_mask_t locked = xkb_state_serialize_mods(map->state, XKB_STATE_MODS_LOCKED);
+
+	if (caps == XKB_MOD_INVALID)
+		return;
+	locked = on ? locked | 1u << caps : locked & ~(1u << caps);
+	xkb_state_update_mask(map->state,
+		xkb_state_serialize_mods(map->state, XKB_STATE_MODS_DEPRESSED),
+		xkb_state_serialize_mods(map->state, XKB_STATE_MODS_LATCHED), locked, 0, 0, 0);
+}
+
+void
 tb_keymap_reset(struct tb_keymap *map, bool caps_on)
 {
 	xkb_mod_index_t caps = xkb_keymap_mod_get_index(map->keymap, XKB_MOD_NAME_CAPS);
@@ -126,10 +150,7 @@ tb_keymap_reset(struct tb_keymap *map, bool caps_on)
 	}
 	if (caps != XKB_MOD_INVALID)
 		xkb_state_update_mask(map->state, 0, 0, caps_on ? 1u << caps : 0, 0, 0, 0);
-	map->dead = NULL;
-	map->alt = false;
-	map->n_keypad = 0;
-	map->keypad_bad = false;
+	forget_half_typed(map);
 	memset(map->down, 0, sizeof(map->down));
 	map->n_down = 0;
 }
@@ -204,6 +225,7 @@ keypad_character(struct tb_keymap *map, char *out)
 	map->keypad[map->n_keypad] = '\0';
 	value = strtoul(map->keypad, NULL, 10);
 	map->n_keypad = 0;
+	explicit_bzero(map->keypad, sizeof(map->keypad));
 	if (map->keypad_bad || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff))
 		return 0;
 	if (value < 0x80 || value > 0xff)
@@ -283,4 +305,19 @@ tb_keymap_feed(struct tb_keymap *map, uint16_t code, int32_t value, char out[TB_
 	xkb_state_update_key(
 		map->state, code + EVDEV_TO_XKB, value == 1 ? XKB_KEY_DOWN : XKB_KEY_UP);
 	return n;
+}
+
+void
+tb_keymap_resync(struct tb_keymap *map, const uint8_t *keys, size_t n_bytes)
+{
+	for (uint16_t code = 0; code < KEYS; code++) {
+		bool now = code / 8u < n_bytes && keys[code / 8] >> code % 8 & 1;
+
+		/* Caps Lock is the light's to tell */
+		if (track(map, code, now) && code != KEY_CAPSLOCK)
+			xkb_state_update_key(
+				map->state, code + EVDEV_TO_XKB, now ? XKB_KEY_DOWN : XKB_KEY_UP);
+	}
+	forget_half_typed(map);
+	map->alt = map->down[KEY_LEFTALT / 8] >> KEY_LEFTALT % 8 & 1;
 }

@@ -32,5 +32,12 @@ void tb_keymap_reset(struct tb_keymap *map, bool caps_on);
 size_t tb_keymap_feed(
 	struct tb_keymap *map, uint16_t code, int32_t value, char out[TB_KEYMAP_TEXT]);
 
+/* Caps Lock is on, or is not, by another's doing. */
+void tb_keymap_set_caps(struct tb_keymap *map, bool on);
+
+/* Events were lost: these keys are down now (a bit each, as EVIOCGKEY tells them), and what was
+ * half typed is nothing any more. */
+void tb_keymap_resync(struct tb_keymap *map, const uint8_t *keys, size_t n_bytes);
+
 /* Whether any key is down: a device may be grabbed only when none is. */
 bool tb_keymap_idle(const struct tb_keymap *map);

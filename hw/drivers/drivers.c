@@ -8,6 +8,7 @@ const struct tb_driver *const tb_drivers[] = {
 	&tb_driver_printer_escpos,
 	&tb_driver_scanner_hid,
 	&tb_driver_scanner_serial,
+	&tb_driver_scanner_wedge,
 	NULL,
 };
 

@@ -7,3 +7,4 @@
 extern const struct tb_driver tb_driver_printer_escpos;
 extern const struct tb_driver tb_driver_scanner_hid;
 extern const struct tb_driver tb_driver_scanner_serial;
+extern const struct tb_driver tb_driver_scanner_wedge;
