@@ -39,7 +39,9 @@ struct tb_ledger {
 	int last_failure;     /* what was logged last, and until when it is not again */
 	uint64_t quiet_until_us;
 	struct tb_source *retry; /* fires when a locked store is tried again */
-	struct tb_source *calm;  /* fires when a big load is over */
+	struct tb_source *calm;  /* fires when nobody has asked for a while */
+	uint64_t called_us;      /* when somebody last asked, on the loop's clock */
+	bool stirred;            /* and calm is set */
 	struct tb_list waiting;  /* calls of this turn, in order */
 	size_t n_waiting;
 	bool running;

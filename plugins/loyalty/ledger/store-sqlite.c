@@ -13,9 +13,10 @@
 
 #define STATEMENTS_MAX 512 /* a power of two, well above the number of statements in the room */
 
-#define CACHE_MIN_KIB INT64_C(2048)
-#define CACHE_MAX_KIB INT64_C(16384)
-#define CACHE_PART 64 /* of the file: more than all inner pages */
+/* Pages at hand while there is work; what is over CACHE_REST is given back when it is over. */
+#define CACHE_KIB 16384
+#define CACHE_BULK_KIB 65536
+#define CACHE_REST (1 << 20)
 
 struct statement {
 	struct tb_rows rows;
@@ -303,37 +304,36 @@ sqlite_undo(struct tb_store *store)
 	return r < 0 ? r : sqlite_release(store);
 }
 
-/*
- * The inner pages of the trees are to stay at hand: of a shop's few thousand customers that is
- * nothing, of a million some megabytes. Leaves come from the system's cache.
- */
 void
 tb_sqlite_set_cache(sqlite3 *db)
 {
 	char sql[48];
-	int64_t pages = 0, kib;
-	sqlite3_stmt *stmt = NULL;
 
-	if (sqlite3_prepare_v2(db, "PRAGMA page_count", -1, &stmt, NULL) == SQLITE_OK &&
-		sqlite3_step(stmt) == SQLITE_ROW)
-		pages = sqlite3_column_int64(stmt, 0);
-	sqlite3_finalize(stmt);
-	kib = pages * 4 / CACHE_PART;
-	kib = TB_MAX(CACHE_MIN_KIB, TB_MIN(kib, CACHE_MAX_KIB));
-	snprintf(sql, sizeof(sql), "PRAGMA cache_size=-%d", (int)kib);
+	snprintf(sql, sizeof(sql), "PRAGMA cache_size=-%d", CACHE_KIB);
 	sqlite3_exec(db, sql, NULL, NULL, NULL);
 }
 
+/* A load wants the leaves, too. */
 static void
-sqlite_bulk(struct tb_store *store, bool on)
+sqlite_bulk(struct tb_store *store)
 {
-	/* While a load lasts the leaves are wanted, too. */
-	if (on) {
-		run(store, "PRAGMA cache_size=-65536");
+	char sql[48];
+
+	snprintf(sql, sizeof(sql), "PRAGMA cache_size=-%d", CACHE_BULK_KIB);
+	run(store, sql);
+}
+
+static void
+sqlite_rest(struct tb_store *store)
+{
+	sqlite3 *db = self(store)->db;
+	int used = 0, highest;
+
+	tb_sqlite_set_cache(db);
+	sqlite3_db_status(db, SQLITE_DBSTATUS_CACHE_USED, &used, &highest, 0);
+	if (used <= CACHE_REST)
 		return;
-	}
-	tb_sqlite_set_cache(self(store)->db);
-	sqlite3_db_release_memory(self(store)->db);
+	sqlite3_db_release_memory(db);
 	malloc_trim(0);
 }
 
@@ -370,6 +370,7 @@ static const struct tb_store_ops sqlite_ops = {
 	.column_int = column_int,
 	.column_text = column_text,
 	.bulk = sqlite_bulk,
+	.rest = sqlite_rest,
 	.forget = sqlite_forget,
 	.why = sqlite_why,
 };

@@ -61,8 +61,10 @@ struct tb_store_ops {
 	/* NULL for a null; NUL terminated; valid until the next row. ret_len may be NULL. */
 	const char *(*column_text)(struct tb_rows *rows, int column, size_t *ret_len);
 
-	/* A big load begins or ends: more memory may be used meanwhile. */
-	void (*bulk)(struct tb_store *store, bool on);
+	/* A big load begins: more memory may be used until rest(). */
+	void (*bulk)(struct tb_store *store);
+	/* Nobody has asked for a while: what memory was for speed alone is given back. */
+	void (*rest)(struct tb_store *store);
 	/* What was deleted leaves the log, too; outside of a transaction. */
 	int (*forget)(struct tb_store *store);
 	/* The last failure in the store's words, without any value. */

@@ -16,7 +16,7 @@
 
 #define RETRY_US (20 * 1000) /* how soon a locked store is tried again */
 #define PRUNE_EVERY_US (TB_USEC_PER_DAY / 24)
-#define CALM_US (2 * TB_USEC_PER_SEC) /* after the last part of a load */
+#define CALM_US (5 * TB_USEC_PER_SEC) /* after the last call */
 #define VIEW_US (50 * 1000)
 #define LOG_EVERY_US (60 * TB_USEC_PER_SEC)
 #define SPARE_MAX (64 << 10) /* a bigger answer's memory is not kept */
@@ -507,12 +507,24 @@ on_retry(void *userdata)
 	tb_turn_end(userdata);
 }
 
+/* The timer is set once for many calls. */
+static void
+stir(struct tb_ledger *l, uint64_t now)
+{
+	l->called_us = now;
+	if (l->stirred)
+		return;
+	l->stirred = true;
+	tb_source_set_timer_in(l->calm, CALM_US);
+}
+
 void
 tb_turn_call(struct tb_ledger *l, const struct tb_call *call)
 {
 	uint64_t now = tb_loop_now_us(l->host->loop);
 	struct waiting *w;
 
+	stir(l, now);
 	if (tb_list_empty(&l->waiting) && !(tb_op_table[call->op].flags & TB_OP_WRITES) &&
 		read_now(l, call))
 		return;
@@ -538,16 +550,21 @@ static void
 on_calm(void *userdata)
 {
 	struct tb_ledger *l = userdata;
+	uint64_t calm_at = l->called_us + CALM_US, now = tb_loop_now_us(l->host->loop);
 
+	if (now < calm_at) {
+		tb_source_set_timer_in(l->calm, calm_at - now);
+		return;
+	}
+	l->stirred = false;
 	end_view(l);
-	l->store->ops->bulk(l->store, false);
+	l->store->ops->rest(l->store);
 }
 
 void
 tb_turn_bulk(struct tb_ledger *l)
 {
-	l->store->ops->bulk(l->store, true);
-	tb_source_set_timer_in(l->calm, CALM_US);
+	l->store->ops->bulk(l->store);
 }
 
 /* Ids go on where they were, also when the clock was set back meanwhile. */
@@ -555,13 +572,16 @@ static int
 last_id(struct tb_ledger *l)
 {
 	_cleanup_rows_ struct tb_rows *rows = NULL;
+	/* What another bridge drew does not count when its clock was far ahead of ours. */
 	int r = tb_store_get(l->store, &rows,
-		"SELECT MAX(id) FROM (SELECT MAX(id) AS id FROM customers"
-		" UNION ALL SELECT MAX(id) FROM passages UNION ALL SELECT MAX(id) FROM reversals"
-		" UNION ALL SELECT MAX(id) FROM reservations UNION ALL SELECT MAX(id) FROM uses"
+		"SELECT MAX(id) FROM (SELECT MAX(id) AS id FROM customers WHERE id < ?1"
+		" UNION ALL SELECT MAX(id) FROM passages WHERE id < ?1"
+		" UNION ALL SELECT MAX(id) FROM reservations WHERE id < ?1"
+		" UNION ALL SELECT MAX(id) FROM reversals UNION ALL SELECT MAX(id) FROM uses"
 		" UNION ALL SELECT MAX(id) FROM lots UNION ALL SELECT MAX(id) FROM coupons"
 		" UNION ALL SELECT MAX(id) FROM gift_cards UNION ALL SELECT MAX(id) FROM keys) AS "
-		"ids");
+		"ids",
+		V_INT(tb_id_at(tb_loop_wall_us(l->host->loop) + TB_USEC_PER_DAY)));
 
 	l->last_id = r > 0 ? tb_rows_int(rows, 0) : 0;
 	return r < 0 ? r : 0;
