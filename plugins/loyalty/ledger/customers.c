@@ -12,11 +12,10 @@
 
 int
 tb_customer_insert(struct tb_operation *op, json_t *record, const json_t *cards, bool fresh,
-	int64_t sponsor, int64_t *ret_id, size_t *ret_card)
+	int64_t sponsor, int64_t *id, size_t *ret_card)
 {
 	char token[TB_CODE_TEXT];
-	int64_t id;
-	int r = tb_id_draw(op, &id);
+	int r = *id ? 0 : tb_id_draw(op, id);
 
 	if (r >= 0)
 		r = tb_code_draw(TOKEN_PREFIX, TOKEN_SYMBOLS, token);
@@ -25,14 +24,13 @@ tb_customer_insert(struct tb_operation *op, json_t *record, const json_t *cards,
 	tb_record_compact(record);
 	if (json_object_set_new(record, "token", json_string(token)) < 0)
 		return -ENOMEM;
-	r = tb_cards_give(op, id, record, cards, fresh, ret_card);
+	r = tb_cards_give(op, *id, record, cards, fresh, ret_card);
 	if (r != 0)
 		return r;
-	*ret_id = id;
-	r = tb_record_store(op, id, 1, record, NULL);
+	r = tb_record_store(op, *id, 1, record, NULL);
 	if (r >= 0 && sponsor)
 		r = tb_store_run(op->store, "UPDATE customers SET sponsor = ?2 WHERE id = ?1",
-			V_INT(id), V_INT(sponsor));
+			V_INT(*id), V_INT(sponsor));
 	return r < 0 ? r : 0;
 }
 
@@ -131,7 +129,7 @@ find_sponsor(struct tb_operation *op, int64_t *ret)
 }
 
 static int
-refuse_card(struct tb_operation *op, int error, const char *pointer)
+refuse_conflict(struct tb_operation *op, int error, const char *pointer)
 {
 	struct tb_jsonw w = TB_JSONW(op->out);
 
@@ -145,6 +143,24 @@ refuse_card(struct tb_operation *op, int error, const char *pointer)
 	tb_jsonw_end_array(&w);
 	tb_jsonw_end_object(&w);
 	return error;
+}
+
+/* The id that a bridge drew while we could not be asked; 0 when the call has none. */
+static int
+given_id(struct tb_operation *op, int64_t *ret)
+{
+	_cleanup_rows_ struct tb_rows *rows = NULL;
+	const char *text = tb_param_text(op, "id");
+	int r;
+
+	*ret = 0;
+	if (!text)
+		return 0;
+	*ret = tb_id_parse('c', text);
+	if (*ret == 0)
+		return tb_refuse_at(op, "/id", "bad_value");
+	r = tb_store_get(op->store, &rows, "SELECT 1 FROM customers WHERE id = ?1", V_INT(*ret));
+	return r > 0 ? refuse_conflict(op, TB_ERROR_CONFLICT, "/id") : r;
 }
 
 /* The record's cards and the one of the call, drawn or given, which stands last. */
@@ -185,7 +201,10 @@ tb_customer_create(struct tb_operation *op)
 	if (r == -EINVAL)
 		return tb_refuse_faults(op, &faults);
 	if (r >= 0)
-		r = find_sponsor(op, &sponsor);
+		r = given_id(op, &id);
+	if (r != 0)
+		return r;
+	r = find_sponsor(op, &sponsor);
 	if (r == 0)
 		r = gather_cards(op, record, &cards);
 	if (r == 0)
@@ -194,7 +213,7 @@ tb_customer_create(struct tb_operation *op)
 		char pointer[64];
 
 		snprintf(pointer, sizeof(pointer), "/record/cards/%zu/number", which);
-		return refuse_card(op, r,
+		return refuse_conflict(op, r,
 			tb_param_text(op, "card") && which + 1 == json_array_size(cards) ? "/card"
 											 : pointer);
 	}
@@ -236,7 +255,7 @@ apply_update(struct tb_operation *op, const struct tb_customer *c, const json_t 
 		char pointer[64];
 
 		snprintf(pointer, sizeof(pointer), "/record/cards/%zu/number", which);
-		return refuse_card(op, r, pointer);
+		return refuse_conflict(op, r, pointer);
 	}
 	if (r >= 0)
 		r = tb_record_store(op, c->id, c->revision + 1, record, old);

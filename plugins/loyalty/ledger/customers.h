@@ -5,10 +5,10 @@
 #include "plugins/loyalty/ledger/cards.h"
 #include "plugins/loyalty/ledger/records.h"
 
-/* A new customer from a cleaned record, which is completed: id, token, revision. Its cards are
- * given; ret_card: the one that was refused. */
+/* A new customer from a cleaned record, which is completed: id, token, revision. *id 0: it is
+ * drawn. Its cards are given; ret_card: the one that was refused. */
 int tb_customer_insert(struct tb_operation *op, json_t *record, const json_t *cards, bool fresh,
-	int64_t sponsor, int64_t *ret_id, size_t *ret_card);
+	int64_t sponsor, int64_t *id, size_t *ret_card);
 
 /* The bonus for a profile that this change completed, once an account. before NULL: it is new. */
 int tb_customer_profile_bonus(

@@ -154,7 +154,7 @@ create(struct importing *m, json_t *record, bool fresh)
 {
 	_cleanup_(json_decrefp) json_t *cards = json_incref(json_object_get(record, "cards"));
 	size_t which = 0;
-	int64_t id;
+	int64_t id = 0;
 	int r;
 
 	json_object_del(record, "cards");

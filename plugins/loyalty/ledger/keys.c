@@ -78,8 +78,18 @@ sort(struct member *members, size_t n)
 	}
 }
 
+static bool
+is_among(const char *const *names, const char *name)
+{
+	for (; names && *names; names++)
+		if (strcmp(*names, name) == 0)
+			return true;
+	return false;
+}
+
+/* except: names that do not count, NULL ends them. */
 static int
-hash_object(struct hashing *h, const json_t *object, const char *except)
+hash_object(struct hashing *h, const json_t *object, const char *const *except)
 {
 	struct member few[MEMBERS_MAX], *members = few;
 	_cleanup_free_ struct member *many = NULL;
@@ -95,7 +105,7 @@ hash_object(struct hashing *h, const json_t *object, const char *except)
 		i = json_object_iter_next((json_t *)object, i)) {
 		const char *name = json_object_iter_key(i);
 
-		if (!except || strcmp(name, except) != 0)
+		if (!is_among(except, name))
 			members[n++] = (struct member){name, json_object_iter_value(i)};
 	}
 	sort(members, n);
@@ -149,13 +159,15 @@ hash_value(struct hashing *h, const json_t *value)
 }
 
 int
-tb_hash_body(json_t *params, uint8_t out[TB_HASH_SIZE])
+tb_hash_body(const struct tb_operation *op, uint8_t out[TB_HASH_SIZE])
 {
+	static const char *const key[] = {"key", NULL};
+	static const char *const of_passage[] = {"key", "business_day", "passage", "uses", NULL};
 	struct hashing h = {};
 	int r;
 
 	sha256_init(&h.sha);
-	r = hash_object(&h, params, "key");
+	r = hash_object(&h, op->params, op->call->op == TB_OP_PASSAGE_POST ? of_passage : key);
 	sha256_update(&h.sha, h.n, h.piece);
 	sha256_digest(&h.sha, TB_HASH_SIZE, out);
 	return r;

@@ -8,10 +8,12 @@
 #include "plugins/loyalty/ledger/ids.h"
 
 /*
- * The hash of params as JSON values: members in any order, `key` left out (the same sale under
- * another key is the same).
+ * The hash of the call's params as JSON values: members in any order, `key` left out (the same sale
+ * under another key is the same). Of a passage also what its sale is found by anyway
+ * (business_day), and what only a bridge adds that delivers it later (passage, uses): the till's
+ * own repetition has none of them.
  */
-int tb_hash_body(json_t *params, uint8_t out[TB_HASH_SIZE]);
+int tb_hash_body(const struct tb_operation *op, uint8_t out[TB_HASH_SIZE]);
 
 /*
  * Looks the call's key up. ret_said: it was said before, and the answer stands in op->out.

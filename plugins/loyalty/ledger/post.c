@@ -7,12 +7,10 @@
 
 #include <string.h>
 #include "base/money.h"
+#include "plugins/loyalty/ledger/given.h"
 #include "plugins/loyalty/ledger/json.h"
 #include "plugins/loyalty/ledger/keys.h"
 #include "plugins/loyalty/ledger/passages.h"
-#include "plugins/loyalty/ledger/reservations.h"
-
-#define WARNINGS_MAX 16
 
 struct posting {
 	struct tb_operation *op;
@@ -26,8 +24,7 @@ struct posting {
 	int64_t n_uses;
 	struct tb_earned earned;
 	int64_t turnover;
-	const char *warnings[WARNINGS_MAX];
-	size_t n_warnings;
+	struct tb_warnings warnings;
 };
 
 static void
@@ -41,11 +38,7 @@ posting_done(struct posting *p)
 static void
 warn(struct posting *p, const char *word)
 {
-	for (size_t i = 0; i < p->n_warnings; i++)
-		if (strcmp(p->warnings[i], word) == 0)
-			return;
-	if (p->n_warnings < WARNINGS_MAX)
-		p->warnings[p->n_warnings++] = word;
+	tb_warn(&p->warnings, word);
 }
 
 static struct tb_customer *
@@ -74,7 +67,7 @@ identify(struct posting *p)
 			return tb_refuse_at(op, "/business_day", "bad_date");
 		p->business_day = tb_date_to_days(date);
 	}
-	return tb_hash_body(op->params, p->hash);
+	return tb_hash_body(op, p->hash);
 }
 
 /* The stored answer when the sale is known. */
@@ -140,6 +133,13 @@ read_basket(struct posting *p)
 	return tb_articles_find(op, k->basket.lines, k->basket.basket.n_lines, &k->articles);
 }
 
+/* The call says what was given without a reservation of ours. */
+static bool
+gave(const struct posting *p)
+{
+	return json_array_size(tb_param(p->op, "uses")) > 0;
+}
+
 static int
 load_reservation(struct posting *p)
 {
@@ -150,7 +150,7 @@ load_reservation(struct posting *p)
 	if (!text)
 		return 0;
 	r = tb_reservation_get(p->op, tb_id_parse('r', text), &p->reservation, &there);
-	if (r >= 0 && !there)
+	if (r >= 0 && !there && !gave(p))
 		warn(p, "reservation_unknown");
 	return r;
 }
@@ -174,6 +174,29 @@ load_customer(struct posting *p)
 	return r;
 }
 
+/*
+ * The id that the bridge drew when it queued the passage, and told its till. One that is taken is
+ * another sale's, for this sale was not found: it gets one of ours.
+ */
+static int
+choose_id(struct posting *p)
+{
+	_cleanup_rows_ struct tb_rows *rows = NULL;
+	const char *text = tb_param_text(p->op, "passage");
+	int r = 1;
+
+	if (!text)
+		return tb_id_draw(p->op, &p->id);
+	p->id = tb_id_parse('p', text);
+	if (p->id)
+		r = tb_store_get(
+			p->op->store, &rows, "SELECT 1 FROM passages WHERE id = ?1", V_INT(p->id));
+	if (r <= 0)
+		return r;
+	warn(p, "passage_taken");
+	return tb_id_draw(p->op, &p->id);
+}
+
 static int
 gather(struct posting *p)
 {
@@ -191,7 +214,7 @@ gather(struct posting *p)
 	if (r == 0)
 		r = tb_reckon_account(op, &p->k);
 	if (r == 0)
-		r = tb_id_draw(op, &p->id);
+		r = choose_id(p);
 	if (p->occurred_at > op->now + TB_CLOCK_AHEAD_US)
 		warn(p, "clock");
 	return r;
@@ -318,6 +341,19 @@ drop_other_hold(struct posting *p)
 	if (r < 0 || other == 0 || other == p->reservation.id)
 		return r;
 	return tb_reservation_release(p->op, other, customer(p), TB_RESERVATION_RELEASED);
+}
+
+/* What was given and never held by us. */
+static int
+take_given(struct posting *p)
+{
+	struct tb_use_step step = {
+		.c = customer(p), .sale = p->sale, .passage = p->id, .at = p->occurred_at};
+	int r = tb_uses_given(p->op, &p->k, &step,
+		tb_id_parse('r', tb_param_text(p->op, "reservation")), &p->reservation,
+		&p->warnings);
+
+	return r == 0 ? use_adjustments(p) : r;
 }
 
 /* ---- sums --------------------------------------------------------------------------------- */
@@ -458,15 +494,6 @@ earn(struct posting *p)
 
 /* ---- the answer and the row --------------------------------------------------------------- */
 
-static void
-write_warnings(const struct posting *p, struct tb_jsonw *w)
-{
-	tb_jsonw_array(w, "warnings");
-	for (size_t i = 0; i < p->n_warnings; i++)
-		tb_jsonw_string(w, NULL, p->warnings[i]);
-	tb_jsonw_end_array(w);
-}
-
 /* Coupons are issued first: what follows shows the account with them. */
 static int
 write_answer(struct posting *p)
@@ -495,7 +522,7 @@ write_answer(struct posting *p)
 		tb_jsonw_raw(&w, "progress", "[]", 2);
 	/* The list was written as a member already. */
 	tb_jsonw_raw(&w, NULL, coupons.data, coupons.len);
-	write_warnings(p, &w);
+	tb_warnings_write(&p->warnings, &w);
 	tb_jsonw_end_object(&w);
 	return r < 0 ? r : tb_buf_error(&coupons);
 }
@@ -515,7 +542,7 @@ write_body(struct posting *p, struct tb_buf *body)
 	tb_reasons_write(&w, p->earned.reasons, p->earned.n_reasons);
 	tb_passage_write_imported(&w, &p->k.basket.basket);
 	tb_passage_write_facts(&w, tb_reckon_the_account(&p->k));
-	write_warnings(p, &w);
+	tb_warnings_write(&p->warnings, &w);
 	tb_jsonw_end_object(&w);
 	return tb_buf_error(body);
 }
@@ -579,10 +606,12 @@ tb_passage_post(struct tb_operation *op)
 	r = check_key(&p);
 	if (r == 0)
 		r = gather(&p);
-	if (r == 0 && p.reservation.id)
-		r = commit_reservation(&p);
 	if (r == 0)
 		r = drop_other_hold(&p);
+	if (r == 0 && p.reservation.id)
+		r = commit_reservation(&p);
+	else if (r == 0 && gave(&p))
+		r = take_given(&p);
 	if (r == 0)
 		r = check_sums(&p);
 	if (r == 0)

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "plugins/loyalty/ledger/reckon.h"
 #include "plugins/loyalty/ledger/uses.h"
 
 enum tb_reservation_state {
@@ -40,6 +41,13 @@ int tb_reservation_release(struct tb_operation *op, int64_t id, struct tb_custom
 int tb_reservations_lapse(struct tb_operation *op);
 /* When the first lapses, INT64_MAX for never. */
 int tb_reservations_next(struct tb_ledger *ledger);
+
+/* Its row, held; the uses are the caller's to hold. */
+int tb_reservation_insert(struct tb_operation *op, const struct tb_reckon *k,
+	const struct tb_reckoning *reckoning, int64_t id, int64_t expires_at);
+/* Use i of the call as reservation `id` keeps it. Borrows everything. */
+struct tb_used tb_used_of(
+	const struct tb_reckon *k, const struct tb_reckoning *reckoning, size_t i, int64_t id);
 
 /* Marks it committed by a passage (0: none). */
 int tb_reservation_committed(struct tb_operation *op, int64_t id, int64_t passage);

@@ -61,9 +61,9 @@ tb_reward_quote(struct tb_operation *op)
 
 /* ---- holding ------------------------------------------------------------------------------ */
 
-static int
-insert(struct tb_operation *op, const struct tb_reckon *k, const struct tb_reckoning *reckoning,
-	int64_t id, int64_t expires_at)
+int
+tb_reservation_insert(struct tb_operation *op, const struct tb_reckon *k,
+	const struct tb_reckoning *reckoning, int64_t id, int64_t expires_at)
 {
 	_cleanup_buf_ struct tb_buf body = TB_BUF_INIT(0);
 	struct tb_jsonw w = TB_JSONW(&body);
@@ -85,13 +85,11 @@ insert(struct tb_operation *op, const struct tb_reckon *k, const struct tb_recko
 		V_TEXT(tb_param_text(op, "sale")), V_ID(k->has_customer ? k->customer.id : 0),
 		V_INT(expires_at), V_INT(k->version->version), V_INT(op->now),
 		V_BLOB(hash, TB_HASH_SIZE), V_TEXT_N(body.data, body.len));
-	op->ledger->hold_due = TB_MIN(op->ledger->hold_due, expires_at);
 	return r < 0 ? r : 0;
 }
 
-/* Use i of the call as the ledger keeps it. Borrows everything. */
-static struct tb_used
-used_of(const struct tb_reckon *k, const struct tb_reckoning *reckoning, size_t i, int64_t id)
+struct tb_used
+tb_used_of(const struct tb_reckon *k, const struct tb_reckoning *reckoning, size_t i, int64_t id)
 {
 	const struct tb_use *use = &k->uses[i];
 	const struct tb_use_cost *cost = &reckoning->uses[i];
@@ -129,7 +127,7 @@ hold(struct tb_operation *op, struct tb_reckon *k, const struct tb_reckoning *re
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < k->n_uses; i++) {
-		struct tb_used used = used_of(k, reckoning, i, id);
+		struct tb_used used = tb_used_of(k, reckoning, i, id);
 
 		if (reckoning->uses[i].repeated)
 			continue;
@@ -194,7 +192,8 @@ reserve(struct tb_operation *op, bool commit)
 		return r;
 	r = tb_id_draw(op, &id);
 	if (r >= 0)
-		r = insert(op, &k, &reckoning, id, expires_at);
+		r = tb_reservation_insert(op, &k, &reckoning, id, expires_at);
+	op->ledger->hold_due = TB_MIN(op->ledger->hold_due, expires_at);
 	if (r >= 0)
 		r = hold(op, &k, &reckoning, id, commit);
 	if (r >= 0 && k.has_customer)

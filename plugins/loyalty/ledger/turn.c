@@ -51,7 +51,7 @@ run_keyed(struct tb_operation *op, tb_op_fn fn)
 
 	if (!op->call->key)
 		return fn(op);
-	r = tb_hash_body(op->params, hash);
+	r = tb_hash_body(op, hash);
 	if (r < 0)
 		return r;
 	r = tb_key_find(op, hash, &said);

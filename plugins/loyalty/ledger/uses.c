@@ -330,6 +330,15 @@ tb_use_charge(struct tb_operation *op, struct tb_used *used, const struct tb_use
 }
 
 int
+tb_use_give(struct tb_operation *op, struct tb_used *used, const struct tb_use_step *step,
+	const char **ret_warning)
+{
+	int r = insert(op, used, step);
+
+	return r < 0 ? r : tb_use_charge(op, used, step, ret_warning);
+}
+
+int
 tb_use_return(struct tb_operation *op, struct tb_used *used, const struct tb_use_step *step)
 {
 	bool in_debt = step->c && step->c->points < 0;

@@ -48,6 +48,9 @@ struct tb_use_step {
 int tb_use_hold(struct tb_operation *op, struct tb_used *used, const struct tb_use_step *step);
 int tb_use_release(struct tb_operation *op, struct tb_used *used, const struct tb_use_step *step);
 int tb_use_commit(struct tb_operation *op, struct tb_used *used, const struct tb_use_step *step);
+/* A use that was given without ever being held: its row, and what tb_use_charge() does. */
+int tb_use_give(struct tb_operation *op, struct tb_used *used, const struct tb_use_step *step,
+	const char **ret_warning);
 /*
  * R13: commits a use that is not held any more, in full; the account may go below 0. ret_warning:
  * a word when what was given is not there (coupon_used, gift_card_unknown), else NULL.

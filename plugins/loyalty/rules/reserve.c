@@ -511,6 +511,97 @@ tb_rules_reserve(const struct tb_program *program, const struct tb_account *acco
 	return r < 0 ? r : tb_reserve_on(&bill, account, uses, n_uses, ret);
 }
 
+/* ---- what was given already (R13) ---- */
+
+/* The uses that can be found, in the order of R2; of the others the costs say what is lacking. */
+static size_t
+gather_given(const struct tb_bill *bill, const struct tb_use *uses, size_t n,
+	struct tb_claim *claims, struct tb_use_cost *costs)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct tb_refusal refusal = {0};
+		struct tb_claim *claim = &claims[count];
+		size_t first = 0;
+
+		while (!same_key(&uses[first], &uses[i]))
+			first++;
+		costs[i].repeated = first < i;
+		if (first < i)
+			continue;
+		look_up(bill, &uses[i], i, claim, &refusal);
+		if (claim->reward || claim->article || uses[i].kind == TB_USE_WALLET ||
+			(uses[i].kind == TB_USE_GIFT_CARD && uses[i].gift_card))
+			count++;
+		else
+			costs[i].lacking = refusal.error;
+	}
+	qsort(claims, count, sizeof(*claims), tb_claim_compare);
+	for (size_t i = 0; i < count; i++)
+		if (claims[i].article)
+			claims[i].reward = &claims[i].for_points;
+	return count;
+}
+
+static int
+give(struct tb_bill *bill, const struct tb_account *account, const struct tb_claim *claim,
+	struct tb_sheet *sheet, struct tb_use_cost *cost)
+{
+	const struct tb_use *use = claim->use;
+	int64_t money = use->has_amount ? use->amount : 0;
+	enum tb_reason reason;
+	int r;
+
+	if (!use->has_amount && (account || claim->step == TB_STEP_GIFT_CARD))
+		money = TB_MAX(funds(claim, account), INT64_C(0));
+	r = tb_step_apply(bill, sheet, claim, money, cost, &reason);
+	if (r < 0)
+		return r;
+	if (reason != TB_REASON_NONE) {
+		cost->points = claim->cost_points;
+		cost->lacking = TB_ERROR_REWARD_NOT_APPLICABLE;
+	}
+	complete_cost(claim, cost);
+	return 0;
+}
+
+int
+tb_rules_given(const struct tb_program *program, const struct tb_account *account,
+	const struct tb_basket *basket, const struct tb_use *uses, size_t n_uses,
+	const struct tb_context *context, struct tb_reckoning *ret)
+{
+	_cleanup_bill_ struct tb_bill bill = {0};
+	_cleanup_reckoning_ struct tb_reckoning result = {.n_uses = n_uses};
+	_cleanup_free_ struct tb_claim *claims = calloc(n_uses + 1, sizeof(*claims));
+	_cleanup_sheet_ struct tb_sheet sheet = {0};
+	size_t n;
+	int r;
+
+	result.uses = calloc(n_uses + 1, sizeof(*result.uses));
+	if (!claims || !result.uses)
+		return -ENOMEM;
+	r = tb_bill_init(&bill, program, basket, context);
+	if (r < 0)
+		return r;
+	n = gather_given(&bill, uses, n_uses, claims, result.uses);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct tb_use_cost *cost = &result.uses[claims[i].index];
+
+		r = give(&bill, account, &claims[i], &sheet, cost);
+		if (r == 0)
+			r = tb_add(result.points, cost->points, &result.points);
+		result.wallet += cost->wallet;
+	}
+	if (r == 0)
+		r = conclude(&bill, &sheet, &result);
+	if (r < 0)
+		return r;
+	*ret = result;
+	result = (struct tb_reckoning){0};
+	return 0;
+}
+
 void
 tb_reckoning_done(struct tb_reckoning *reckoning)
 {

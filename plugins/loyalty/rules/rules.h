@@ -336,6 +336,8 @@ struct tb_use_cost {
 	int64_t shop_cost;   /* cost_price where it was said, else amount (reports) */
 	bool welcome;        /* remember it in welcome_used */
 	bool repeated;       /* says an earlier use once more: does and costs nothing */
+	/* tb_rules_given() only: what is not there or takes nothing off; TB_OK: all is well. */
+	enum tb_error lacking;
 };
 
 /* A line after steps 2 to 6. */
@@ -375,6 +377,16 @@ void tb_reckoning_done(struct tb_reckoning *reckoning);
  * errno ret is untouched; otherwise tb_reckoning_done() it, whatever its error says.
  */
 int tb_rules_reserve(const struct tb_program *program, const struct tb_account *account,
+	const struct tb_basket *basket, const struct tb_use *uses, size_t n_uses,
+	const struct tb_context *context, struct tb_reckoning *ret);
+
+/*
+ * R13: uses that were given already, without a reservation. Nobody is asked whether he may: each is
+ * reckoned on the basket and charged in full, whatever the account holds; the amount that a use
+ * says is what was given of wallet or card. Never refused: a use that cannot be found costs
+ * nothing, one that takes nothing off costs its points, and `lacking` says so.
+ */
+int tb_rules_given(const struct tb_program *program, const struct tb_account *account,
 	const struct tb_basket *basket, const struct tb_use *uses, size_t n_uses,
 	const struct tb_context *context, struct tb_reckoning *ret);
 
