@@ -208,7 +208,7 @@ def at_rest(table):
             bridge.stop()
         bridge.remove()
     table.add('ready after exec', statistics.median(ready), 0, 50, unit='ms')
-    table.add('ready after exec, the very first start', statistics.median(first), 0, 150, unit='ms')
+    table.add('ready after exec, the very first start', statistics.median(first), 0, 50, unit='ms')
     with Bridge() as bridge:
         with bridge.connect() as till:
             till.call('bridge.status')
