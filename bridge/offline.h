@@ -44,8 +44,8 @@ void tb_offline_queued(struct tb_offline *offline, enum tb_op op, const json_t *
  * The server refused op: whom it does not know any more is forgotten, a card that it blocked is
  * remembered. Called for every refusal that the server itself gave.
  */
-void tb_offline_refused(struct tb_offline *offline, enum tb_op op, const json_t *params,
-	enum tb_error error);
+void tb_offline_refused(
+	struct tb_offline *offline, enum tb_op op, const json_t *params, enum tb_error error);
 
 /*
  * The link came up, also the first time. Program and articles are asked for anew, in the background

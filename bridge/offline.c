@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The front itself: which call is answered how while the link is down, and the learning. What the
+ * server answers is put aside as it comes and written a little later, many answers in one
+ * transaction: a till never waits for the cache, and a cache that lost its last second is as good.
+ */
+
+#include "bridge/offline.h"
+
+#include <string.h>
+#include "base/log.h"
+#include "base/timestamp.h"
+#include "bridge/offline-parts.h"
+
+#define LEARN_DELAY_US UINT64_C(1000000)
+#define LEARNT_SOON 64  /* so many are written at once … */
+#define LEARNT_MAX 1024 /* … and of more none are put aside */
+#define ANSWER_MAX (64 << 10)
+#define PRUNE_EVERY_US (INT64_C(3600) * TB_USEC_PER_SEC)
+
+/* An answer put aside. */
+struct learnt {
+	struct tb_list node; /* in tb_offline.learnt */
+	enum tb_op op;
+	enum tb_error error;
+	json_t *params;
+	int64_t at;
+	size_t len;
+	char text[];
+};
+
+/* ---- answers ------------------------------------------------------------------------------ */
+
+void
+tb_offline_refuse(const struct tb_call *call, enum tb_error error, const char *data)
+{
+	struct tb_answer answer = {.error = error, .json = data, .len = data ? strlen(data) : 0};
+
+	call->done(&answer, call->userdata);
+}
+
+void
+tb_offline_give(const struct tb_call *call, const struct tb_buf *out)
+{
+	struct tb_answer answer = {.json = out->data, .len = out->len};
+
+	if (tb_buf_error(out) || !out->data)
+		tb_offline_refuse(call, TB_ERROR_INTERNAL, NULL);
+	else
+		call->done(&answer, call->userdata);
+}
+
+void
+tb_offline_write_stale(struct tb_offline *offline, struct tb_jsonw *w, int64_t as_of)
+{
+	char text[TB_TIME_TEXT];
+
+	tb_time_format(as_of, 0, text);
+	tb_jsonw_bool(w, "stale", true);
+	tb_jsonw_string(w, "as_of", text);
+}
+
+/* ---- learning ----------------------------------------------------------------------------- */
+
+static void
+learnt_free(struct learnt *learnt)
+{
+	tb_list_remove(&learnt->node);
+	json_decref(learnt->params);
+	free(learnt);
+}
+
+static bool
+is_of_use(enum tb_op op)
+{
+	switch (op) {
+	case TB_OP_ACCOUNT_ADJUST:
+	case TB_OP_CARD_ATTACH:
+	case TB_OP_CARD_DETACH:
+	case TB_OP_CUSTOMER_CREATE:
+	case TB_OP_CUSTOMER_DELETE:
+	case TB_OP_CUSTOMER_LOOKUP:
+	case TB_OP_CUSTOMER_MERGE:
+	case TB_OP_CUSTOMER_UPDATE:
+	case TB_OP_PASSAGE_POST:
+	case TB_OP_REWARD_DEDUCT:
+	case TB_OP_REWARD_RESERVE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int
+forget(struct tb_offline *offline, const json_t *params, const char *member)
+{
+	const char *id = tb_offline_text(params, member);
+
+	return id ? tb_offline_cache_forget(offline->cache, id) : 0;
+}
+
+static int
+write_answer(struct tb_offline *offline, const struct learnt *learnt, const json_t *answer)
+{
+	int r;
+
+	switch (learnt->op) {
+	case TB_OP_CARD_ATTACH:
+	case TB_OP_CARD_DETACH:
+	case TB_OP_CUSTOMER_CREATE:
+	case TB_OP_CUSTOMER_LOOKUP:
+	case TB_OP_CUSTOMER_UPDATE:
+		r = tb_offline_learn_customer(
+			offline, learnt->op, learnt->params, answer, learnt->at);
+		if (r == 0 && learnt->op == TB_OP_CARD_DETACH)
+			r = tb_offline_learn_detached(offline, learnt->params);
+		return r;
+	case TB_OP_CUSTOMER_DELETE:
+		return forget(offline, learnt->params, "id");
+	case TB_OP_CUSTOMER_MERGE:
+		r = forget(offline, learnt->params, "from");
+		return r < 0 ? r : forget(offline, learnt->params, "into");
+	default:
+		return tb_offline_learn_balances(
+			offline, learnt->op, learnt->params, answer, learnt->at);
+	}
+}
+
+static int
+write_learnt(struct tb_offline *offline, const struct learnt *learnt)
+{
+	json_t *answer;
+	int r;
+
+	if (learnt->error != TB_OK)
+		return tb_offline_learn_refusal(offline, learnt->params, learnt->error, learnt->at);
+	answer = json_loadb(learnt->text, learnt->len, 0, NULL);
+	if (!answer)
+		return 0;
+	r = write_answer(offline, learnt, answer);
+	json_decref(answer);
+	return r;
+}
+
+/* A cache that cannot be written is worth a line in the log, not a till's answer. */
+static void
+note_failure(struct tb_offline *offline, int r)
+{
+	if (r < 0 && r != offline->last_failure)
+		tb_log_warning("offline: what the server said is not kept: %s", strerror(-r));
+	offline->last_failure = r;
+}
+
+static void
+write_all(struct tb_offline *offline)
+{
+	int64_t now = tb_loop_wall_us(offline->bridge->loop);
+	int r = 0;
+
+	if (tb_list_empty(&offline->learnt))
+		return;
+	while (!tb_list_empty(&offline->learnt)) {
+		struct learnt *learnt = tb_list_first(&offline->learnt, struct learnt, node);
+
+		if (r == 0)
+			r = write_learnt(offline, learnt);
+		learnt_free(learnt);
+	}
+	offline->n_learnt = 0;
+	if (r == 0 && (tb_offline_cache_is_full(offline->cache) || now >= offline->prune_due)) {
+		r = tb_offline_cache_prune(offline->cache);
+		offline->prune_due = now + PRUNE_EVERY_US;
+	}
+	note_failure(offline, r);
+	(void)tb_source_set_timer(offline->flush, TB_NEVER);
+}
+
+static void
+on_flush(void *userdata)
+{
+	write_all(userdata);
+}
+
+static void
+put_aside(struct tb_offline *offline, enum tb_op op, const json_t *params, enum tb_error error,
+	const char *json, size_t len)
+{
+	struct learnt *learnt;
+
+	if (len > ANSWER_MAX || offline->n_learnt >= LEARNT_MAX)
+		return;
+	learnt = calloc(1, sizeof(*learnt) + len);
+	if (!learnt)
+		return;
+	learnt->op = op;
+	learnt->error = error;
+	learnt->params = json_incref((json_t *)params);
+	learnt->at = tb_loop_wall_us(offline->bridge->loop);
+	learnt->len = len;
+	if (len)
+		memcpy(learnt->text, json, len);
+	tb_list_append(&offline->learnt, &learnt->node);
+	offline->n_learnt++;
+	if (offline->n_learnt == 1)
+		(void)tb_source_set_timer_in(offline->flush, LEARN_DELAY_US);
+	else if (offline->n_learnt == LEARNT_SOON)
+		(void)tb_source_set_timer_in(offline->flush, 0);
+}
+
+void
+tb_offline_learn(struct tb_offline *offline, enum tb_op op, const json_t *params, const char *json,
+	size_t len)
+{
+	if (is_of_use(op))
+		put_aside(offline, op, params, TB_OK, json, len);
+}
+
+void
+tb_offline_refused(
+	struct tb_offline *offline, enum tb_op op, const json_t *params, enum tb_error error)
+{
+	switch (error) {
+	case TB_ERROR_CUSTOMER_UNKNOWN:
+	case TB_ERROR_CUSTOMER_AMBIGUOUS:
+	case TB_ERROR_CARD_BLOCKED:
+	case TB_ERROR_CARD_UNASSIGNED:
+		if (op == TB_OP_CUSTOMER_LOOKUP)
+			put_aside(offline, op, params, error, NULL, 0);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- effects on their way ----------------------------------------------------------------- */
+
+void
+tb_offline_queued(struct tb_offline *offline, enum tb_op op, const json_t *params)
+{
+	int r = 0;
+
+	/* In the order in which things became known. */
+	write_all(offline);
+	switch (op) {
+	case TB_OP_CUSTOMER_CREATE:
+		r = tb_offline_queued_create(offline, params);
+		break;
+	case TB_OP_CUSTOMER_UPDATE:
+		r = tb_offline_queued_update(offline, params);
+		break;
+	case TB_OP_CARD_ATTACH:
+		r = tb_offline_queued_attach(offline, params);
+		break;
+	default:
+		break;
+	}
+	note_failure(offline, r);
+}
+
+/* ---- answering ---------------------------------------------------------------------------- */
+
+void
+tb_offline_answer(struct tb_offline *offline, const struct tb_call *call)
+{
+	write_all(offline);
+	switch (call->op) {
+	case TB_OP_CUSTOMER_LOOKUP:
+		tb_offline_lookup(offline, call);
+		break;
+	case TB_OP_GIFT_CARD_CREATE:
+	case TB_OP_GIFT_CARD_RELOAD:
+	case TB_OP_GIFT_CARD_SHOW:
+		tb_offline_refuse(call, TB_ERROR_OFFLINE_REFUSED, NULL);
+		break;
+	default:
+		tb_offline_refuse(call, TB_ERROR_SERVER_UNREACHABLE, NULL);
+		break;
+	}
+}
+
+/* ---- start and stop ----------------------------------------------------------------------- */
+
+int
+tb_offline_new(struct tb_bridge *bridge, struct tb_offline **ret)
+{
+	struct tb_offline *offline = calloc(1, sizeof(*offline));
+	int r;
+
+	if (!offline)
+		return -ENOMEM;
+	offline->bridge = bridge;
+	tb_list_init(&offline->learnt);
+	r = tb_offline_cache_new(bridge, &offline->cache);
+	if (r == 0)
+		r = tb_loop_add_timer(
+			bridge->loop, LEARN_DELAY_US / 10, on_flush, offline, &offline->flush);
+	if (r < 0) {
+		tb_offline_free(offline);
+		return r;
+	}
+	*ret = offline;
+	return 0;
+}
+
+void
+tb_offline_free(struct tb_offline *offline)
+{
+	if (!offline)
+		return;
+	if (offline->flush)
+		write_all(offline);
+	tb_source_remove(&offline->flush);
+	tb_offline_cache_free(offline->cache);
+	free(offline);
+}
+
+/* ---- reservations made offline: none yet, every reservation is refused above ---------------- */
+
+bool
+tb_offline_is_ours(const char *reservation)
+{
+	return false;
+}
+
+json_t *
+tb_offline_granted(struct tb_offline *offline, const char *reservation)
+{
+	return NULL;
+}
+
+void
+tb_offline_link_up(struct tb_offline *offline)
+{
+}
