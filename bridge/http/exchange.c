@@ -224,19 +224,17 @@ begin(struct tb_http_state *state, struct MHD_Connection *connection, const char
 	const char *wrong;
 
 	tb_http_request_begins(state, connection);
-	if (strcmp(verb, "OPTIONS") == 0)
-		return is_plain(connection) ? tb_http_preflight(state, connection)
-		                            : tb_http_refuse(state, connection, "bad_request");
 	x = exchange_new(state, connection);
 	if (!x)
 		return MHD_NO;
 	*context = x;
-	wrong = check_head(x, url, verb);
-	if (wrong) {
-		x->refused = true;
-		return tb_http_refuse(state, connection, wrong);
-	}
-	return MHD_YES;
+	/* Answered when all of it is there: what is answered sooner ends the connection. */
+	x->preflight = strcmp(verb, "OPTIONS") == 0;
+	if (x->preflight)
+		wrong = is_plain(connection) ? NULL : "bad_request";
+	else
+		wrong = check_head(x, url, verb);
+	return wrong ? tb_http_refuse(state, connection, wrong) : MHD_YES;
 }
 
 enum MHD_Result
@@ -253,11 +251,14 @@ tb_http_access(void *userdata, struct MHD_Connection *connection, const char *ur
 	if (x->called || state->stopping)
 		return MHD_NO;
 	if (*upload_size > 0) {
-		tb_buf_add(&x->body, upload, *upload_size);
+		if (!x->preflight)
+			tb_buf_add(&x->body, upload, *upload_size);
 		*upload_size = 0;
 		return MHD_YES;
 	}
 	tb_http_request_is_whole(connection);
+	if (x->preflight)
+		return tb_http_preflight(state, connection);
 	if (tb_buf_error(&x->body))
 		return tb_http_refuse(state, connection, "too_large");
 	if (strcmp(x->method, "events") == 0)

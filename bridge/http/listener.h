@@ -38,7 +38,7 @@ struct exchange {
 	struct tb_buf body;
 	char method[65];
 	char key[128];
-	bool refused, called, suspended, answered;
+	bool preflight, called, suspended, answered;
 	unsigned status;
 	char *answer;
 	size_t answer_len;

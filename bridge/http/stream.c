@@ -163,8 +163,11 @@ tb_http_stream(struct tb_http_state *state, struct MHD_Connection *connection,
 	const char *wrong;
 	enum MHD_Result r;
 
-	if (state->n_streams >= TB_HTTP_STREAMS_MAX)
+	if (state->n_streams >= TB_HTTP_STREAMS_MAX) {
+		/* Those whose page is gone learn it when they say something. */
+		tb_source_set_timer_in(state->beat, 0);
 		return tb_http_refuse(state, connection, "rate_limited");
+	}
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return MHD_NO;
