@@ -60,6 +60,24 @@ sum_of(const uint64_t key[2], const uint8_t *bytes, size_t len)
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
+static bool
+is_remembered(const struct tb_double_read *double_read, uint64_t sum, size_t len, uint64_t now_us)
+{
+	for (size_t i = 0; i < TB_DOUBLE_READ_CODES; i++)
+		if (double_read->codes[i].len == len && double_read->codes[i].sum == sum &&
+			now_us - double_read->codes[i].first_us < double_read->window_us)
+			return true;
+	return false;
+}
+
+bool
+tb_double_read_knows(
+	const struct tb_double_read *double_read, const uint8_t *code, size_t len, uint64_t now_us)
+{
+	return double_read->window_us > 0 && len > 0 &&
+	       is_remembered(double_read, sum_of(double_read->key, code, len), len, now_us);
+}
+
 bool
 tb_double_read_is(
 	struct tb_double_read *double_read, const uint8_t *code, size_t len, uint64_t now_us)
@@ -69,10 +87,8 @@ tb_double_read_is(
 	if (double_read->window_us == 0 || len == 0)
 		return false;
 	sum = sum_of(double_read->key, code, len);
-	for (size_t i = 0; i < TB_DOUBLE_READ_CODES; i++)
-		if (double_read->codes[i].len == len && double_read->codes[i].sum == sum &&
-			now_us - double_read->codes[i].first_us < double_read->window_us)
-			return true;
+	if (is_remembered(double_read, sum, len, now_us))
+		return true;
 	double_read->codes[double_read->next].sum = sum;
 	double_read->codes[double_read->next].len = len;
 	double_read->codes[double_read->next].first_us = now_us;

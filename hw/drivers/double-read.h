@@ -26,3 +26,6 @@ void tb_double_read_init(struct tb_double_read *double_read, uint64_t window_us)
 /* Whether the code was read within the window before now_us; if not, it is remembered. */
 bool tb_double_read_is(
 	struct tb_double_read *double_read, const uint8_t *code, size_t len, uint64_t now_us);
+/* Whether it was, and nothing is remembered. */
+bool tb_double_read_knows(
+	const struct tb_double_read *double_read, const uint8_t *code, size_t len, uint64_t now_us);

@@ -13,9 +13,11 @@
 #include "hw/codec/frame.h"
 #include "hw/codec/keymap.h"
 #include "hw/drivers/scanned.h"
-#include "hw/transport/evdev.h"
+#include "hw/drivers/typed-on.h"
+#include "hw/transport/uinput.h"
 
 #define DEBOUNCE_US UINT64_C(500000)
+#define REPORT_MAX 32 /* events of one report, for who records it */
 
 struct tb_device {
 	const struct tb_device_host *host;
@@ -24,20 +26,81 @@ struct tb_device {
 	struct tb_frame frame;
 	struct tb_double_read double_read;
 	struct tb_source *idle;
+	uint64_t last_us; /* of the last key */
 	/* Events were lost in this code: it is dropped up to its end. */
 	bool broken;
-	uint64_t broken_us;
+	/* Since the last code: what was typed, as far as a code may be long. A number of a payment
+	 * card is none of the till program's, also where the frame dropped it. */
+	uint8_t *text;
+	size_t text_len;
+	bool text_ends; /* the text of this report ends a code, be it an empty one */
+
+	bool pass_through, grab;
+	uint64_t debounce_us;
+	struct tb_uinput *uinput;
+	struct tb_typed_on *typed; /* NULL: pass-through is off */
+	enum tb_verdict verdict;   /* of the report under way */
+	enum tb_verdict last;      /* of the last code */
+	enum tb_verdict streaming; /* of a code that is too long, up to its end */
+
+	uint8_t report[REPORT_MAX][8];
+	size_t n_report;
 };
+
+/* What was typed is some scan, seen from without: whose business it is. */
+static enum tb_whose
+whose(const struct tb_device *device, const uint8_t *code, size_t len)
+{
+	enum tb_whose is = TB_WHOSE_OTHERS;
+	struct tb_scan scan;
+
+	if (!device->host->whose || tb_scan_init(&scan, code, len, NULL) < 0)
+		return is;
+	is = device->host->whose(device->host, &scan);
+	tb_scan_done(&scan);
+	return is;
+}
+
+static void
+forget_text(struct tb_device *device)
+{
+	explicit_bzero(device->text, device->text_len);
+	device->text_len = 0;
+}
+
+/* Text that became no code. A number of a payment card goes nowhere. */
+static void
+drop(struct tb_device *device, const char *reason)
+{
+	if (whose(device, device->text, device->text_len) == TB_WHOSE_NOBODYS) {
+		tb_wire_tap(device->host, TB_WIRE_SPOILED, NULL, 0);
+		device->verdict = TB_VERDICT_DROP;
+	} else {
+		device->verdict = TB_VERDICT_PASS;
+	}
+	tb_scan_dropped(device->host, reason);
+}
 
 static void
 on_frame(const uint8_t *code, size_t len, const char *reason, void *userdata)
 {
 	struct tb_device *device = userdata;
 
-	if (reason)
-		tb_scan_dropped(device->host, reason);
-	else
+	if (reason) {
+		drop(device, reason);
+	} else if (!device->typed) {
 		tb_scanned(device->host, &device->double_read, code, len, NULL);
+	} else {
+		bool again = tb_double_read_knows(
+			&device->double_read, code, len, tb_loop_now_us(device->host->loop));
+
+		/* a label that is read twice is one article for the till program as well */
+		device->verdict = again || whose(device, code, len) != TB_WHOSE_OTHERS
+		                          ? TB_VERDICT_DROP
+		                          : TB_VERDICT_PASS;
+		tb_scanned(device->host, &device->double_read, code, len, NULL);
+	}
+	forget_text(device);
 }
 
 /* Whether the text ends a code, whatever was before it. */
@@ -57,24 +120,87 @@ is_end(const struct tb_device *device, const char *text, size_t len)
 }
 
 static void
+on_key(struct tb_device *device, const struct input_event *event)
+{
+	char text[TB_KEYMAP_TEXT];
+	size_t n = tb_keymap_feed(device->keymap, event->code, event->value, text), room;
+
+	device->text_ends = device->text_ends || is_end(device, text, n);
+	if (n > 0 && !device->broken) {
+		room = TB_CODE_MAX - device->text_len;
+		memcpy(device->text + device->text_len, text, TB_MIN(n, room));
+		device->text_len += TB_MIN(n, room);
+		tb_frame_feed(&device->frame, (const uint8_t *)text, n, device->last_us);
+	}
+	explicit_bzero(text, sizeof(text));
+}
+
+/* For who records it: type, code and value of each event, little-endian. */
+static void
+note(struct tb_device *device, const struct input_event *event)
+{
+	uint8_t *out;
+
+	if (!device->host->tap || device->n_report == REPORT_MAX)
+		return;
+	out = device->report[device->n_report++];
+	for (int i = 0; i < 2; i++) {
+		out[i] = (uint8_t)(event->type >> 8 * i);
+		out[2 + i] = (uint8_t)(event->code >> 8 * i);
+	}
+	for (int i = 0; i < 4; i++)
+		out[4 + i] = (uint8_t)((uint32_t)event->value >> 8 * i);
+}
+
+/* Keys that are no code and stand behind its end are its own: the LF of a CR LF, Enter alone. */
+static enum tb_verdict
+verdict_of_end(const struct tb_device *device, uint64_t silent_us)
+{
+	return silent_us < device->frame.config.idle_us ? device->last : TB_VERDICT_PASS;
+}
+
+static void
+end_report(struct tb_device *device, uint64_t silent_us)
+{
+	bool pending = tb_frame_deadline(&device->frame) != UINT64_MAX;
+
+	if (device->broken) {
+		device->verdict = TB_VERDICT_DROP;
+		device->broken = !device->text_ends;
+	} else if (device->streaming != TB_VERDICT_HOLD) {
+		device->verdict = device->streaming;
+	} else if (device->verdict == TB_VERDICT_HOLD && device->text_ends && !pending) {
+		device->verdict = verdict_of_end(device, silent_us);
+	}
+	device->streaming = device->frame.too_long ? device->verdict : TB_VERDICT_HOLD;
+	if (device->typed)
+		tb_typed_on_report(device->typed, device->verdict);
+	if (device->verdict != TB_VERDICT_HOLD)
+		device->last = device->verdict;
+	device->verdict = TB_VERDICT_HOLD;
+	device->text_ends = false;
+}
+
+static void
 on_event(const struct input_event *event, void *userdata)
 {
 	struct tb_device *device = userdata;
-	uint64_t now_us = tb_loop_now_us(device->host->loop);
-	char text[TB_KEYMAP_TEXT];
-	size_t n = 0;
+	uint64_t now_us = tb_loop_now_us(device->host->loop), silent_us = now_us - device->last_us;
 
-	if (event->type == EV_LED && event->code == LED_CAPSL)
+	note(device, event);
+	if (device->typed && (event->type == EV_KEY || event->type == EV_MSC))
+		tb_typed_on_add(device->typed, event);
+	if (event->type == EV_LED && event->code == LED_CAPSL) {
 		tb_keymap_set_caps(device->keymap, event->value != 0);
-	else if (event->type == EV_KEY)
-		n = tb_keymap_feed(device->keymap, event->code, event->value, text);
-	if (device->broken && event->type == EV_KEY) {
-		device->broken_us = now_us;
-		device->broken = !is_end(device, text, n);
-	} else if (n > 0) {
-		tb_frame_feed(&device->frame, (const uint8_t *)text, n, now_us);
+	} else if (event->type == EV_KEY) {
+		device->last_us = now_us;
+		on_key(device, event);
+	} else if (event->type == EV_SYN && event->code == SYN_REPORT) {
+		tb_wire_tap(device->host, TB_WIRE_IN, device->report, device->n_report * 8);
+		explicit_bzero(device->report, device->n_report * 8);
+		device->n_report = 0;
+		end_report(device, silent_us);
 	}
-	explicit_bzero(text, sizeof(text));
 }
 
 /* When silence will mean something. */
@@ -83,8 +209,10 @@ set_idle(struct tb_device *device)
 {
 	uint64_t at_us = tb_frame_deadline(&device->frame);
 
-	if (device->broken)
-		at_us = device->broken_us + device->frame.config.idle_us;
+	if (device->broken || (device->typed && tb_typed_on_holds(device->typed)))
+		at_us = device->last_us + device->frame.config.idle_us;
+	if (at_us == UINT64_MAX)
+		tb_wire_tap(device->host, TB_WIRE_REST, NULL, 0);
 	tb_source_set_timer(device->idle, at_us);
 }
 
@@ -92,6 +220,21 @@ static void
 on_pause(void *userdata)
 {
 	set_idle(userdata);
+}
+
+/* What is left behind the last code, or never became one. */
+static enum tb_verdict
+verdict_of_silence(const struct tb_device *device)
+{
+	if (device->broken)
+		return TB_VERDICT_DROP;
+	if (device->verdict != TB_VERDICT_HOLD)
+		return device->verdict;
+	if (device->streaming != TB_VERDICT_HOLD)
+		return device->streaming;
+	if (whose(device, device->text, device->text_len) == TB_WHOSE_NOBODYS)
+		return TB_VERDICT_DROP;
+	return TB_VERDICT_PASS;
 }
 
 /* Silence is only silence when nothing waits in the kernel: a busy moment of ours is none. */
@@ -102,8 +245,14 @@ on_idle(void *userdata)
 
 	if (tb_evdev_read(device->evdev))
 		return;
-	device->broken = false;
 	tb_frame_silence(&device->frame);
+	device->verdict = verdict_of_silence(device);
+	if (device->typed)
+		tb_typed_on_settle(device->typed, device->verdict);
+	device->broken = false;
+	device->verdict = device->streaming = TB_VERDICT_HOLD;
+	device->last = TB_VERDICT_PASS;
+	forget_text(device);
 	set_idle(device);
 }
 
@@ -114,18 +263,67 @@ on_missed(const uint8_t keys[(KEY_MAX + 8) / 8], void *userdata)
 
 	tb_keymap_resync(device->keymap, keys, (KEY_MAX + 8) / 8);
 	tb_frame_reset(&device->frame);
+	forget_text(device);
+	if (device->typed)
+		tb_typed_on_resync(device->typed, keys, (KEY_MAX + 8) / 8);
 	device->broken = true;
-	device->broken_us = tb_loop_now_us(device->host->loop);
+	device->last_us = tb_loop_now_us(device->host->loop);
+	device->verdict = device->streaming = TB_VERDICT_HOLD;
 	tb_scan_dropped(device->host, "keys_lost");
+}
+
+static ssize_t
+type(const void *events, size_t n_bytes, void *userdata)
+{
+	struct tb_device *device = userdata;
+
+	return tb_uinput_write(device->uinput, events, n_bytes);
+}
+
+/* The lights of the keyboard we type on are the scanner's: under Caps Lock it must turn its Shift.
+ */
+static void
+on_light(unsigned light, bool on, void *userdata)
+{
+	struct tb_device *device = userdata;
+
+	tb_evdev_set_light(device->evdev, light, on);
+}
+
+/* NULL when the keyboard is there, or the sentence that says why not. */
+static char *
+start_pass_through(struct tb_device *device)
+{
+	_cleanup_free_ char *why = NULL;
+	char *reason = NULL;
+	int r;
+
+	if (!device->grab)
+		return strdup("pass-through is off: with grab = no the till program has the keys "
+			      "already");
+	r = tb_uinput_open(
+		device->host->loop, device->evdev, on_light, device, &device->uinput, &why);
+	if (r == 0)
+		r = tb_typed_on_new(device->host->loop, type, device, &device->typed);
+	if (r == 0)
+		return NULL;
+	return asprintf(&reason, "pass-through is off: %s", why ? why : strerror(-r)) < 0 ? NULL
+	                                                                                  : reason;
 }
 
 static void
 on_ready(void *userdata)
 {
 	struct tb_device *device = userdata;
+	_cleanup_free_ char *reason = NULL;
 
 	tb_keymap_reset(device->keymap, tb_evdev_caps(device->evdev));
-	tb_tell_state(device->host, TB_DEVICE_READY, NULL);
+	if (device->pass_through)
+		reason = start_pass_through(device);
+	if (device->debounce_us == TB_NEVER)
+		device->debounce_us = device->typed ? 0 : DEBOUNCE_US;
+	tb_double_read_init(&device->double_read, device->debounce_us);
+	tb_tell_state(device->host, TB_DEVICE_READY, reason);
 }
 
 static void
@@ -144,6 +342,7 @@ on_lost(int error, const char *why, void *userdata)
 
 	tb_frame_reset(&device->frame);
 	tb_keymap_reset(device->keymap, false);
+	forget_text(device);
 	tb_source_set_timer(device->idle, TB_NEVER);
 	tb_tell_state(device->host, error == -EBUSY ? TB_DEVICE_BUSY : TB_DEVICE_LOST, why);
 }
@@ -213,11 +412,17 @@ start_keymap(struct tb_device *device, const struct tb_device_config *config, ch
 static void
 scanner_wedge_close(struct tb_device *device)
 {
+	tb_typed_on_free(device->typed);
+	tb_uinput_close(device->uinput);
 	tb_evdev_close(device->evdev);
 	tb_source_remove(&device->idle);
 	if (device->frame.data)
 		tb_frame_done(&device->frame);
 	tb_keymap_free(device->keymap);
+	if (device->text)
+		forget_text(device);
+	free(device->text);
+	explicit_bzero(device->report, sizeof(device->report));
 	free(device);
 }
 
@@ -242,7 +447,7 @@ start(struct tb_device *device, const struct tb_device_config *config, char **re
 		r = tb_loop_add_timer(device->host->loop, 1000, on_idle, device, &device->idle);
 	if (r == 0)
 		r = tb_evdev_open(device->host->loop, colon ? colon + 1 : config->address,
-			number(config, "grab") != 0, &handler, device, &device->evdev, ret_why);
+			device->grab, &handler, device, &device->evdev, ret_why);
 	return r;
 }
 
@@ -258,8 +463,14 @@ scanner_wedge_open(const struct tb_device_config *config, const struct tb_device
 	if (!device)
 		return -ENOMEM;
 	device->host = host;
-	tb_double_read_init(&device->double_read,
-		debounce ? (uint64_t)number(config, "debounce") : DEBOUNCE_US);
+	device->pass_through = number(config, "pass_through") != 0;
+	device->grab = number(config, "grab") != 0;
+	device->debounce_us = debounce ? (uint64_t)number(config, "debounce") : TB_NEVER;
+	device->text = malloc(TB_CODE_MAX);
+	if (!device->text) {
+		free(device);
+		return -ENOMEM;
+	}
 	r = start(device, config, ret_why);
 	if (r < 0) {
 		scanner_wedge_close(device);

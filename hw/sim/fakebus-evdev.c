@@ -1,23 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A scanner that is a keyboard, on the fake bus: an evdev node that libevdev reads, with exclusive
- * grabs and the state of its keys. It types as an American keyboard does.
+ * grabs and the state of its keys. What it types under its layout is typing.c's.
  */
 
 #include <errno.h>
 #include <linux/input.h>
+#include <linux/uinput.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "hw/sim/fakebus.h"
+#include "hw/sim/typing.h"
 
 #define DRIVER_VERSION 0x010001
-
-/* The signs of the keys from KEY_1 on, plain and with Shift; a NUL is no key of these. */
-static const char plain[] = "1234567890-=\0\tqwertyuiop[]\r\0asdfghjkl;'`\0\\zxcvbnm,./";
-static const char shifted[] = "!@#$%^&*()_+\0\0QWERTYUIOP{}\0\0ASDFGHJKL:\"~\0|ZXCVBNM<>?";
 
 static void
 set_bit(uint8_t *bits, unsigned bit, gboolean on)
@@ -45,6 +43,9 @@ send_key(struct node *node, unsigned code, int value)
 {
 	if (code / 8 < sizeof(node->keys))
 		set_bit(node->keys, code, value != 0);
+	/* the numbers of HID's usages are others, but nobody reads them */
+	if (value != 2)
+		send_event(node, EV_MSC, MSC_SCAN, (int)(0x70000 + code));
 	send_event(node, EV_KEY, code, value);
 	send_event(node, EV_SYN, SYN_REPORT, 0);
 }
@@ -84,11 +85,13 @@ answer_bits(UMockdevIoctlClient *client, unsigned type)
 	size_t len = sizeof(bits);
 
 	if (type == 0)
-		for (size_t i = 0; i < 3; i++)
-			set_bit(bits, (unsigned[]){EV_SYN, EV_KEY, EV_LED}[i], TRUE);
+		for (size_t i = 0; i < 4; i++)
+			set_bit(bits, (unsigned[]){EV_SYN, EV_KEY, EV_MSC, EV_LED}[i], TRUE);
 	else if (type == EV_KEY)
 		for (unsigned key = KEY_ESC; key <= KEY_COMPOSE; key++)
 			set_bit(bits, key, TRUE);
+	else if (type == EV_MSC)
+		bits[0] = 1 << MSC_SCAN;
 	else if (type == EV_LED)
 		bits[0] = 1 << LED_NUML | 1 << LED_CAPSL | 1 << LED_SCROLLL;
 	answer_bytes(client, bits, len, (long)(len));
@@ -101,7 +104,7 @@ answer_grab(struct node *node, UMockdevIoctlClient *client)
 	gulong on;
 
 	memcpy(&on, arg->data, sizeof(on));
-	if (on && node->grabber) {
+	if (on && (node->grabber || node->held)) {
 		umockdev_ioctl_client_complete(client, -1, EBUSY);
 		return;
 	}
@@ -120,7 +123,7 @@ evdev_ioctl(struct node *node, UMockdevIoctlClient *client)
 	gulong request = umockdev_ioctl_client_get_request(client);
 	size_t size = request >> 16 & 0x3fff;
 	unsigned number = request & 0xff;
-	struct input_id id = {.bustype = BUS_USB,
+	struct input_id id = {.bustype = (__u16)node->bustype,
 		.vendor = (__u16)node->vid,
 		.product = (__u16)node->pid,
 		.version = 0x0110};
@@ -160,52 +163,66 @@ evdev_ioctl(struct node *node, UMockdevIoctlClient *client)
 }
 
 static void
-type_sign(struct node *node, char sign)
+type_key(uint16_t code, int32_t value, gpointer userdata)
 {
-	const char *at = sign ? memchr(plain, sign, sizeof(plain) - 1) : NULL;
-	gboolean shift = FALSE;
-
-	if (sign == ' ') {
-		send_key(node, KEY_SPACE, 1);
-		send_key(node, KEY_SPACE, 0);
-		return;
-	}
-	if (!at && sign) {
-		at = memchr(shifted, sign, sizeof(shifted) - 1);
-		shift = at != NULL;
-	}
-	if (!at) {
-		say("error no key types %02x", (uint8_t)sign);
-		return;
-	}
-	if (shift)
-		send_key(node, KEY_LEFTSHIFT, 1);
-	send_key(node, KEY_1 + (unsigned)(at - (shift ? shifted : plain)), 1);
-	send_key(node, KEY_1 + (unsigned)(at - (shift ? shifted : plain)), 0);
-	if (shift)
-		send_key(node, KEY_LEFTSHIFT, 0);
+	send_key(userdata, code, value);
 }
 
 static void
 evdev_scan(struct node *node, const char *code, size_t len, gboolean end)
 {
-	for (size_t i = 0; i < len; i++)
-		type_sign(node, code[i]);
+	const char *stop = code + len;
+
+	if (!node->typing_as)
+		return;
+	while (code < stop) {
+		uint32_t point = tb_typing_next(&code, stop);
+
+		if (!tb_typing_type(node->typing_as, point, type_key, node))
+			say("error no key types %02x", (unsigned)point);
+	}
 	if (end)
-		type_sign(node, '\r');
+		tb_typing_type(node->typing_as, '\r', type_key, node);
 }
 
 static void
-evdev_keys(struct node *node, char **words)
+evdev_prepare(struct node *node, char **words)
+{
+	const char *layout = value_of(words, "layout", "us");
+
+	tb_typing_free(node->typing_as);
+	node->typing_as = tb_typing_new(layout);
+	if (!node->typing_as)
+		say("error no layout %s", layout);
+	node->bustype = (unsigned)strtoul(value_of(words, "bus", "3"), NULL, 10);
+	memset(node->keys, 0, sizeof(node->keys));
+	memset(node->leds, 0, sizeof(node->leds));
+	node->leds[0] = (uint8_t)strtoul(value_of(words, "lights", "0"), NULL, 10);
+}
+
+static void
+evdev_keys(struct node *node, const char *verb, char **words)
 {
 	for (; *words; words++) {
-		unsigned code;
+		unsigned type, code;
 		int value;
 
-		if (sscanf(*words, "%u:%d", &code, &value) == 2)
+		if (!strcmp(verb, "events") &&
+			sscanf(*words, "%u:%u:%d", &type, &code, &value) == 3) {
+			send_event(node, type, code, value);
+		} else if (sscanf(*words, "%u:%d", &code, &value) != 2) {
+			continue;
+		} else if (!strcmp(verb, "keys")) {
 			send_key(node, code, value);
+		} else if (!strcmp(verb, "press") && code / 8 < sizeof(node->keys)) {
+			set_bit(node->keys, code, value != 0);
+		} else if (!strcmp(verb, "light") && code / 8 < sizeof(node->leds)) {
+			set_bit(node->leds, code, value != 0);
+			send_event(node, EV_LED, code, value);
+			send_event(node, EV_SYN, SYN_REPORT, 0);
+		}
 	}
-	say("sent %s keys", node->name);
+	say("sent %s %s", node->name, verb);
 }
 
 static void
@@ -222,6 +239,49 @@ const struct node_kind node_evdev = {
 	.describe = evdev_describe,
 	.ioctl = evdev_ioctl,
 	.scan = evdev_scan,
+	.prepare = evdev_prepare,
 	.keys = evdev_keys,
 	.closed = evdev_closed,
+};
+
+/* The node through which a program makes a keyboard of its own: what it types is `received`. */
+static gboolean
+uinput_ioctl(struct node *node, UMockdevIoctlClient *client)
+{
+	gulong request = umockdev_ioctl_client_get_request(client);
+	int version = UINPUT_VERSION;
+
+	if ((request >> 8 & 0xff) != 'U')
+		return FALSE;
+	if (request == UI_GET_VERSION)
+		answer_bytes(client, &version, sizeof(version), 0);
+	else if (request == UI_GET_SYSNAME(request >> 16 & 0x3fff))
+		answer_text(client, "input99");
+	else {
+		if (request == UI_DEV_CREATE || request == UI_DEV_DESTROY)
+			say("%s %s", request == UI_DEV_CREATE ? "made" : "unmade", node->name);
+		umockdev_ioctl_client_complete(client, 0, 0);
+	}
+	return TRUE;
+}
+
+/* The desktop sets a light of that keyboard. */
+static void
+uinput_keys(struct node *node, const char *verb, char **words)
+{
+	for (; *words; words++) {
+		unsigned code;
+		int value;
+
+		if (!strcmp(verb, "light") && sscanf(*words, "%u:%d", &code, &value) == 2)
+			send_event(node, EV_LED, code, value);
+	}
+	say("sent %s %s", node->name, verb);
+}
+
+const struct node_kind node_uinput = {
+	.prefix = "uinput",
+	.usual = {.vid = "0000", .pid = "0000", .product = "", .driver = ""},
+	.ioctl = uinput_ioctl,
+	.keys = uinput_keys,
 };

@@ -17,7 +17,7 @@
 #include "hw/sim/fakebus.h"
 
 static const struct node_kind *const kinds[] = {
-	&node_acm, &node_evdev, &node_hidraw, &node_lp, &node_tty};
+	&node_acm, &node_evdev, &node_hidraw, &node_lp, &node_tty, &node_uinput};
 
 static gboolean
 on_ioctl(UMockdevIoctlBase *base, UMockdevIoctlClient *client, gpointer userdata)
@@ -327,6 +327,11 @@ node_plug(struct node *node, char **words)
 	node->pid = (unsigned)strtoul(id.pid, NULL, 16);
 	if (node->kind->prepare)
 		node->kind->prepare(node, words);
+	if (!node->kind->describe) {
+		node->syspaths = g_ptr_array_new_with_free_func(g_free);
+		say("plugged %s", node->name);
+		return;
+	}
 	text = g_string_new(NULL);
 	interface = describe_usb(node, &id, words, text);
 	node->kind->describe(node, &id, interface, text);

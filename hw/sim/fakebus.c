@@ -17,15 +17,19 @@
  * (a printer) or input/event0 (a scanner that is a keyboard), any number. Keys, all optional: vid,
  * pid (four hex digits), serial, port (1-4.2), manufacturer, product, driver; by_id and by_path
  * (names of links in /dev/serial/by-id and by-path); mode (of the node, 0000); descriptor=HEX
- * (hidraw); device_id=TEXT and status=NUMBER (lp). A blank is written \x20.
+ * (hidraw); layout and lights=BITS (input); device_id=TEXT and status=NUMBER (lp). A blank is
+ * written \x20.
  * - unplug NODE: the node and its sysfs go, who has it open is hung up
  * - scan NODE TEXT: the device reads TEXT and tells it in its way: with a CR on a tty, in reports
- * of layout A on hidraw (]Q1 before it is its AIM identifier), as keys of an American keyboard and
- * Enter on input. C escapes: \r \n \t \0 \\ \xHH \OOO
+ * of layout A on hidraw (]Q1 before it is its AIM identifier), as keys and Enter on input, under
+ * the layout it was plugged with (layout=us). C escapes: \r \n \t \0 \\ \xHH \OOO
  * - text NODE TEXT: the same without CR or Enter
  * - send NODE HEX: bytes as they are; on hidraw one report, on lp an answer of the printer
  * - keys NODE CODE:VALUE…: keys of input by their number, 1 down, 0 up
- * - hold NODE, leave NODE: another program has the tty to itself, and no longer
+ * - press NODE CODE:VALUE…: they are down, or up, and no event says so; events NODE
+ * TYPE:CODE:VALUE…: any events; light NODE CODE:VALUE…: a light of it goes on or off
+ * - hold NODE, leave NODE: another program has the tty or input to itself, and no longer
+ * - plug uinput: programs may make keyboards of their own; what they type is `received`
  * - hangup NODE: who has it open is hung up, the device stays plugged
  * - plug usbprinterN [KEY=VALUE…]: a printer behind usbfs, for libusb. Also: class, protocol,
  * alternates (of its interface), device_id=TEXT, answers=no (to DLE EOT and the like),
@@ -50,10 +54,10 @@
  *
  * What happened is said on stdout, one a line: `bus DIR`, `plugged NODE PORT`, `unplugged NODE`,
  * `opened NODE`, `closed NODE`, `sent NODE COUNT`, `received NODE HEX`, `feature NODE HEX`,
- * `grabbed NODE`, `released NODE`, `claimed NODE`, `detached NODE DRIVER`, `attached NODE DRIVER`,
- * `cleared NODE`, `took NODE TOTAL`, `waiting NODE COUNT`, `asked NODE WHAT`, `done COMMAND NODE`,
- * `held NODE`, `left NODE`, `hungup NODE`, `settings NODE 9600 8N1 none`, `started PID`, `exited
- * CODE`, `error WHAT`.
+ * `grabbed NODE`, `released NODE`, `made NODE`, `unmade NODE`, `claimed NODE`,
+ * `detached NODE DRIVER`, `attached NODE DRIVER`, `cleared NODE`, `took NODE TOTAL`, `waiting NODE
+ * COUNT`, `asked NODE WHAT`, `done COMMAND NODE`, `held NODE`, `left NODE`, `hungup NODE`,
+ * `settings NODE 9600 8N1 none`, `started PID`, `exited CODE`, `error WHAT`.
  */
 
 #include <errno.h>
@@ -220,9 +224,10 @@ node_command(char **words, char *rest)
 		say("%s %s", node->held ? "held" : "left", node->name);
 	} else if (!strcmp(verb, "hangup")) {
 		node_hangup(node);
-	} else if (!strcmp(verb, "keys") && node->kind->keys) {
-		node->kind->keys(node, words + 2);
-	} else if (!strcmp(verb, "scan") || !strcmp(verb, "text")) {
+	} else if (node->kind->keys && (!strcmp(verb, "keys") || !strcmp(verb, "events") ||
+					       !strcmp(verb, "press") || !strcmp(verb, "light"))) {
+		node->kind->keys(node, verb, words + 2);
+	} else if (node->kind->scan && (!strcmp(verb, "scan") || !strcmp(verb, "text"))) {
 		size_t len = unescape(rest);
 
 		node->kind->scan(node, rest, len, verb[0] == 's');

@@ -19,6 +19,7 @@ struct bus {
 extern struct bus bus;
 
 struct node_kind;
+struct tb_typing;
 
 struct node {
 	const struct node_kind *kind;
@@ -42,6 +43,8 @@ struct node {
 	unsigned vid, pid;
 	uint8_t keys[96], leds[2];    /* evdev: bits */
 	UMockdevIoctlClient *grabber; /* evdev */
+	struct tb_typing *typing_as;  /* evdev: its layout */
+	unsigned bustype;             /* evdev */
 };
 
 /* What is told of a USB device in sysfs and udev's properties. */
@@ -56,20 +59,21 @@ struct node_kind {
 	gboolean packets;      /* the wire keeps reports apart, and goes one way */
 	/* Reads what is the kind's own in the words of `plug`; may be NULL. */
 	void (*prepare)(struct node *node, char **words);
-	/* The lines of umockdev's description of what stands below the interface. */
+	/* The lines of umockdev's description of what stands below the interface; NULL: it is on no
+	 * bus. */
 	void (*describe)(
 		struct node *node, const struct usb_id *id, const char *interface, GString *out);
 	/* Answers one ioctl of a client; FALSE: it is run on the wire itself. */
 	gboolean (*ioctl)(struct node *node, UMockdevIoctlClient *client);
 	/* The device reads a code and tells it in its own way; `end` says with its Enter. */
 	void (*scan)(struct node *node, const char *code, size_t len, gboolean end);
-	/* Takes "CODE:VALUE" words (keys); may be NULL. */
-	void (*keys)(struct node *node, char **words);
+	/* Takes the numbers behind keys, events, press or light; may be NULL. */
+	void (*keys)(struct node *node, const char *verb, char **words);
 	/* A client has closed the node; may be NULL. */
 	void (*closed)(struct node *node, UMockdevIoctlClient *client);
 };
 
-extern const struct node_kind node_acm, node_evdev, node_hidraw, node_lp, node_tty;
+extern const struct node_kind node_acm, node_evdev, node_hidraw, node_lp, node_tty, node_uinput;
 
 /* Says one line of what happened. */
 void say(const char *format, ...) G_GNUC_PRINTF(1, 2);

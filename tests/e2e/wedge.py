@@ -4,6 +4,7 @@
 layout has under which key is a unit test's business."""
 
 import os
+import struct
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -56,9 +57,86 @@ def a_known_model_needs_no_section():
             bridge.remove()
 
 
+class TillProgram:
+    """What reads the keyboard that the daemon types on."""
+
+    def __init__(self, bus):
+        self.bus, self.data = bus, b''
+
+    def keys(self, count):
+        """(code, value) of the next keys."""
+        keys = []
+        while len(keys) < count:
+            while len(self.data) < 24:
+                line = self.bus.process.wait_line('received uinput')
+                self.data += bytes.fromhex(line.split()[2])
+            kind, code, value = struct.unpack('<16xHHi', self.data[:24])
+            self.data = self.data[24:]
+            if kind == 1:
+                keys.append((code, value))
+        return keys
+
+
+def typing_of(text):
+    """The keys of digits and Enter, pressed and released."""
+    codes = [28 if sign == '\n' else 11 if sign == '0' else int(sign) + 1 for sign in text]
+    return [(code, value) for code in codes for value in (1, 0)]
+
+
+def what_is_not_ours_is_typed_on():
+    with Bus() as bus:
+        bus.plug('uinput')
+        bus.plug(NODE)
+        bridge = Bridge(SECTION + 'pass_through = yes\n[codes]\ncustomer = 2912*\n')
+        start_on(bus, bridge)
+        program = TillProgram(bus)
+        try:
+            with subscribed(bridge) as till:
+                known = wait_state(till, 'counter', 'ready')
+                assert 'reason' not in devices(till)['counter'], known
+                bus.process.wait_line('made uinput')
+                for _ in range(2):  # no window against double readings
+                    bus.scan(NODE, '3256220450003')
+                    assert till.event('scan')['kind'] == 'article'
+                    assert program.keys(28) == typing_of('3256220450003\n')
+                bus.scan(NODE, '2912345678901')
+                assert till.event('scan')['kind'] == 'customer'
+                bus.scan(NODE, '4111111111111111')
+                assert till.event('card')['error'] == 'payment_card_refused'
+                bus.scan(NODE, '123')
+                scan = till.event('scan')
+                assert scan['code'] == '123' and scan['kind'] == 'unknown', scan
+                assert program.keys(8) == typing_of('123\n')
+                bus.process.say(f'keys {NODE} 28:1 28:0')
+                assert program.keys(2) == typing_of('\n')
+                bus.process.say(f'keys {NODE} 59:1 59:0')
+                assert program.keys(2) == [(59, 1), (59, 0)]
+            bridge.stop()
+        finally:
+            bridge.remove()
+
+
+def without_uinput_it_says_so():
+    with Bus() as bus:
+        bus.plug(NODE)
+        bridge = Bridge(SECTION + 'pass_through = yes\n')
+        start_on(bus, bridge)
+        try:
+            with subscribed(bridge) as till:
+                wait_state(till, 'counter', 'ready')
+                reason = devices(till)['counter']['reason']
+                assert 'pass-through is off' in reason and 'modprobe uinput' in reason, reason
+                bus.scan(NODE, '3256220450003')
+                assert till.event('scan')['kind'] == 'article'
+            bridge.stop()
+        finally:
+            bridge.remove()
+
+
 def main():
     tap = Tap()
-    for check in (a_known_model_needs_no_section,):
+    for check in (a_known_model_needs_no_section, what_is_not_ours_is_typed_on,
+                  without_uinput_it_says_so):
         tap.run(check.__name__.replace('_', ' '), check)
     tap.done()
 
