@@ -178,6 +178,8 @@ begin(struct tb_request *request, const char *method, char *body, size_t len, co
 	struct tb_codec_line line = {};
 	struct tb_codec_facts facts;
 
+	if (!m)
+		m = tb_method_find_of_bridges(method);
 	if (!m || (m->flags & TB_METHOD_SOCKET)) {
 		tb_request_reject(request, TB_RPC_METHOD_NOT_FOUND);
 		return;

@@ -39,6 +39,8 @@ extern const size_t tb_n_methods;
 
 /* NULL when there is none. */
 const struct tb_method *tb_method_find(const char *name);
+/* What other bridges ask for besides (methods-bridges.c): for callers with a token only. */
+const struct tb_method *tb_method_find_of_bridges(const char *name);
 
 /* "till"; the word of one role. */
 const char *tb_role_word(enum tb_role role);

@@ -54,6 +54,7 @@
 	X(PASSAGE_SHOW, "passage.show") \
 	X(PROGRAM_REPLACE, "program.replace") \
 	X(PROGRAM_SHOW, "program.show") \
+	X(PROGRAM_VERSIONS, "program.versions") \
 	X(REPORT_EXPORT, "report.export") \
 	X(REPORT_SUMMARY, "report.summary") \
 	X(REWARD_DEDUCT, "reward.deduct") \

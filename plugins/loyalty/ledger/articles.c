@@ -232,6 +232,7 @@ import_one(struct tb_operation *op, struct import *import, size_t index, const j
 		V_TEXT(json_string_value(json_object_get(article, "category"))), V_INT(points),
 		V_INT(price));
 	op->ledger->has_articles = true;
+	op->ledger->articles_at = op->now;
 	return r < 0 ? r : 0;
 }
 

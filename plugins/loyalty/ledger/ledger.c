@@ -46,6 +46,7 @@ const struct tb_op_entry tb_op_table[TB_OP_COUNT] = {
 	[TB_OP_PASSAGE_SHOW] = {tb_passage_show, 0},
 	[TB_OP_PROGRAM_REPLACE] = {tb_program_replace, KEYED},
 	[TB_OP_PROGRAM_SHOW] = {tb_program_show, 0},
+	[TB_OP_PROGRAM_VERSIONS] = {tb_program_versions, 0},
 	[TB_OP_REPORT_EXPORT] = {tb_report_export, 0},
 	[TB_OP_REPORT_SUMMARY] = {tb_report_summary, 0},
 	[TB_OP_REWARD_DEDUCT] = {tb_reward_deduct, KEYED},

@@ -35,6 +35,7 @@ struct tb_ledger {
 	int64_t hold_due;     /* no held reservation lapses before; INT64_MAX: there is none */
 	int64_t prune_due;    /* when old keys are looked for again */
 	bool has_articles;    /* articles were imported: lines are worth looking up */
+	int64_t articles_at;  /* last import, or our start; 0: there are none */
 	bool forget;          /* something was erased that must leave the files at the turn's end */
 	int last_failure;     /* what was logged last, and until when it is not again */
 	uint64_t quiet_until_us;
@@ -115,6 +116,7 @@ int tb_passage_reverse(struct tb_operation *op);
 int tb_passage_show(struct tb_operation *op);
 int tb_program_replace(struct tb_operation *op);
 int tb_program_show(struct tb_operation *op);
+int tb_program_versions(struct tb_operation *op);
 int tb_report_export(struct tb_operation *op);
 int tb_report_summary(struct tb_operation *op);
 int tb_reward_deduct(struct tb_operation *op);

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "plugins/loyalty/ledger/account.h"
 #include "plugins/loyalty/ledger/json.h"
 
 #define PARSED_MAX 4 /* old versions kept parsed beside the current one */
@@ -312,6 +313,43 @@ tb_program_show(struct tb_operation *op)
 	tb_jsonw_int(&w, "version", v->version);
 	tb_jsonw_end_object(&w);
 	return 0;
+}
+
+/* Bytes of programs in one answer; the newest is in it whatever its size. */
+#define VERSIONS_BYTES (512 << 10)
+#define VERSIONS_MAX 8
+
+int
+tb_program_versions(struct tb_operation *op)
+{
+	_cleanup_rows_ struct tb_rows *rows = NULL;
+	struct tb_jsonw w = TB_JSONW(op->out);
+	bool any = false;
+	int r;
+
+	tb_jsonw_object(&w, NULL);
+	tb_jsonw_array(&w, "versions");
+	r = tb_store_get(op->store, &rows,
+		"SELECT version, from_at, program FROM programs WHERE version > ?1"
+		" ORDER BY version DESC LIMIT ?2",
+		V_INT(tb_param_int(op, "known", 0)), V_INT(VERSIONS_MAX));
+	for (; r > 0; r = tb_rows_next(rows)) {
+		size_t len;
+		const char *text = tb_rows_text_n(rows, 2, &len);
+
+		if (any && op->out->len + len > VERSIONS_BYTES)
+			break;
+		any = true;
+		tb_jsonw_object(&w, NULL);
+		tb_jsonw_int(&w, "version", tb_rows_int(rows, 0));
+		tb_time_write(op, &w, "from_at", tb_rows_int(rows, 1));
+		tb_jsonw_raw(&w, "program", text, len);
+		tb_jsonw_end_object(&w);
+	}
+	tb_jsonw_end_array(&w);
+	tb_jsonw_int(&w, "articles", op->ledger->articles_at);
+	tb_jsonw_end_object(&w);
+	return r < 0 ? r : 0;
 }
 
 int

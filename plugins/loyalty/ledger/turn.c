@@ -597,6 +597,7 @@ tb_turn_init(struct tb_ledger *l)
 	if (r < 0)
 		return r;
 	l->has_articles = r > 0;
+	l->articles_at = r > 0 ? tb_loop_wall_us(l->host->loop) : 0;
 	tb_rows_donep(&rows);
 	r = last_id(l);
 	if (r >= 0)
