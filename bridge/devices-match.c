@@ -28,7 +28,8 @@ node_rank(const struct tb_driver *driver, enum tb_node_kind kind)
 	return -1;
 }
 
-/* The first by port, then the node that suits the driver best, then the first interface. */
+/* The first by port, then what the driver is known to speak with, then the node that suits it best,
+ * then the first interface. */
 static bool
 is_before(const struct device *device, const struct tb_found *a, const struct tb_found *b)
 {
@@ -37,6 +38,8 @@ is_before(const struct device *device, const struct tb_found *a, const struct tb
 	/* "usb:" of a device that the kernel has a node for: it is to be the device itself */
 	if (order == 0 && tb_device_is_usb(device))
 		order = (b->kind == TB_NODE_USB) - (a->kind == TB_NODE_USB);
+	if (order == 0)
+		order = (b->driver == device->driver) - (a->driver == device->driver);
 	if (order == 0)
 		order = node_rank(device->driver, a->kind) - node_rank(device->driver, b->kind);
 	if (order == 0)
@@ -53,18 +56,37 @@ may_be(const struct device *device, const struct tb_found *found)
 	       tb_found_matches(found, device->section->config.address);
 }
 
+/* The section that has this node already, or another node of the same USB device for the same
+ * driver: one device is never two, but for whoever names each of its nodes. */
+static struct device *
+taken_by(const struct device *device, const struct seen *seen)
+{
+	struct seen *other;
+
+	if (seen->device || !tb_device_is_usb(device))
+		return seen->device;
+	tb_list_for_each(other, &device->devices->seen, node)
+		if (other->device && other->device->driver == device->driver &&
+			!strcmp(other->found->usb, seen->found->usb))
+			return other->device;
+	return NULL;
+}
+
 /* The node a section takes among those that no section before it has; NULL when there is none. */
 static struct seen *
-choose(const struct device *device, bool *ret_taken)
+choose(const struct device *device, struct device **ret_taken)
 {
 	struct seen *seen, *best = NULL;
 
-	*ret_taken = false;
+	*ret_taken = NULL;
 	tb_list_for_each(seen, &device->devices->seen, node) {
+		struct device *owner;
+
 		if (!may_be(device, seen->found))
 			continue;
-		if (seen->device)
-			*ret_taken = true;
+		owner = taken_by(device, seen);
+		if (owner)
+			*ret_taken = owner;
 		else if (!best || is_before(device, seen->found, best->found))
 			best = seen;
 	}
@@ -89,7 +111,8 @@ bind_node(struct device *device, const struct tb_found *found)
 	device->tries = 0;
 	device->appeared_us = 0;
 	if (was_ready)
-		tb_device_set_state(device, TB_DEVICE_LOST, "the device was unplugged");
+		tb_device_set_state(
+			device, TB_DEVICE_LOST, "the device was unplugged: plug it in again");
 	if (found) {
 		tb_device_watch_stop(device);
 		tb_device_open(device);
@@ -98,16 +121,23 @@ bind_node(struct device *device, const struct tb_found *found)
 
 /* A section whose device is not plugged in: found by its path or host, or simply absent. */
 static void
-without_node(struct device *device, bool taken)
+without_node(struct device *device, const struct device *taken)
 {
+	char reason[256];
+
 	if (taken) {
 		tb_device_close(device);
-		tb_device_set_state(device, TB_DEVICE_REFUSED,
-			"another section is this device already: give each its own address");
+		snprintf(reason, sizeof(reason),
+			"the section [device %s] is this device already: give each its own address",
+			taken->name);
+		tb_device_set_state(device, TB_DEVICE_REFUSED, reason);
 		return;
 	}
 	if (tb_device_is_usb(device)) {
-		tb_device_set_state(device, TB_DEVICE_ABSENT, "it is not plugged in");
+		snprintf(reason, sizeof(reason),
+			"%s is not plugged in: plug it in, or correct the address",
+			device->section->config.address);
+		tb_device_set_state(device, TB_DEVICE_ABSENT, reason);
 		return;
 	}
 	/* once at the start and when udev took it away; from then on it looks after itself */
@@ -124,7 +154,7 @@ settle_sections(struct tb_devices *devices)
 	tb_list_for_each(seen, &devices->seen, node)
 		seen->device = NULL;
 	tb_list_for_each(device, &devices->list, node) {
-		bool taken;
+		struct device *taken;
 
 		if (!device->section)
 			continue;
@@ -282,7 +312,7 @@ drop_lost(struct tb_devices *devices)
 		if (held)
 			continue;
 		bind_node(device, NULL);
-		tb_device_set_state(device, TB_DEVICE_ABSENT, "it is not plugged in");
+		tb_device_set_state(device, TB_DEVICE_ABSENT, "it is not plugged in: plug it in");
 		/* a claim and a recording outlast a pulled cable */
 		tb_device_forget(device);
 	}

@@ -6,7 +6,6 @@
  */
 
 #include <dirent.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <libudev.h>
 #include <limits.h>
@@ -51,9 +50,11 @@ static const struct {
 	{"usb", "", TB_NODE_USB},
 };
 
+#define HID_CLASS 3
 #define PRINTER_CLASS 7
+#define BOOT 1 /* subclass of a keyboard or mouse that firmware understands */
 /* So long the kernel's driver may take to make its node, once it has the interface. */
-#define LP_US UINT64_C(1000000)
+#define NODE_US UINT64_C(1000000)
 
 static unsigned
 kind_of(struct udev_device *device)
@@ -95,10 +96,10 @@ attribute(struct udev_device *device, const char *name)
 	return len > 0 ? strndup(value, len) : NULL;
 }
 
-/* A HID interface that declares a bar code scanner, and the device on the bus that it belongs to.
- */
-static bool
-is_hid_pos(struct udev_device *device)
+/* What the kernel has read of a HID interface: whether it is a bar code scanner, or something else;
+ * neither when that cannot be known. */
+static void
+ask_hid(struct udev_device *device, bool *ret_scanner, bool *ret_other)
 {
 	struct udev_device *hid = udev_device_get_parent_with_subsystem_devtype(
 		device, "hid", NULL);
@@ -108,11 +109,15 @@ is_hid_pos(struct udev_device *device)
 	uint8_t descriptor[4096];
 	ssize_t n;
 
+	*ret_scanner = *ret_other = false;
 	if (!hid || asprintf(&path, "%s/report_descriptor", udev_device_get_syspath(hid)) < 0)
-		return false;
+		return;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? -1 : read(fd, descriptor, sizeof(descriptor));
-	return n > 0 && tb_hid_pos_parse(descriptor, (size_t)n, &layout) != -ENOENT;
+	if (n <= 0)
+		return;
+	*ret_scanner = tb_hid_pos_is_scanner(descriptor, (size_t)n);
+	*ret_other = tb_hid_pos_parse(descriptor, (size_t)n, &layout) == -ENOENT;
 }
 
 /* Whether a printer says that it speaks something else (IEEE 1284 Device ID, as usblp shows it).
@@ -135,9 +140,10 @@ is_usb_device(struct udev_device *device)
 	return type && !strcmp(type, "usb_device");
 }
 
-/* Whether the device's descriptors, as sysfs has them, name an interface of the printer class. */
+/* Whether the device's descriptors, as sysfs has them, name an interface of that class, and of
+ * another subclass. */
 static bool
-describes_printer(const char *syspath)
+describes(const char *syspath, unsigned class, int but)
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_close_ int fd = -1;
@@ -149,7 +155,8 @@ describes_printer(const char *syspath)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? -1 : read(fd, bytes, sizeof(bytes));
 	for (ssize_t at = 0; at + 9 <= n && bytes[at] >= 2; at += bytes[at])
-		if (bytes[at + 1] == 4 && bytes[at] >= 9 && bytes[at + 5] == PRINTER_CLASS)
+		if (bytes[at + 1] == 4 && bytes[at] >= 9 && bytes[at + 5] == class &&
+			bytes[at + 6] != but)
 			return true;
 	return false;
 }
@@ -171,57 +178,100 @@ has_interfaces(struct udev_device *device)
 	return found;
 }
 
+/* An interface of that class, or a device that has one; `but` is a subclass that does not count. */
+static bool
+is_usb_class(struct udev_device *device, unsigned class, int but)
+{
+	_cleanup_free_ char *text = NULL, *sub = NULL;
+
+	if (is_usb_device(device))
+		return describes(udev_device_get_syspath(device), class, but);
+	text = attribute(device, "bInterfaceClass");
+	sub = attribute(device, "bInterfaceSubClass");
+	return text && strtoul(text, NULL, 16) == class &&
+	       (!sub || (int)strtoul(sub, NULL, 16) != but);
+}
+
 static bool
 is_usb_printer(struct udev_device *device)
 {
-	_cleanup_free_ char *class = NULL;
-
-	if (is_usb_device(device))
-		return describes_printer(udev_device_get_syspath(device));
-	class = attribute(device, "bInterfaceClass");
-	return class && strtoul(class, NULL, 16) == PRINTER_CLASS;
+	return is_usb_class(device, PRINTER_CLASS, -1);
 }
 
-/* Whether an input node is the one that types: a scanner may have others, for its buttons and the
- * like. */
+/* It may be a scanner or a reader; only its report descriptor tells, and only the driver asks. */
 static bool
-types(struct udev_device *device)
+is_usb_hid(struct udev_device *device)
 {
-	const char *said = udev_device_get_property_value(device, "ID_INPUT_KEYBOARD");
-	struct udev_device *input = udev_device_get_parent_with_subsystem_devtype(
-		device, "input", NULL);
-	_cleanup_free_ char *keys = input ? attribute(input, "capabilities/key") : NULL;
-	const char *low = keys ? strrchr(keys, ' ') : NULL;
+	return is_usb_class(device, HID_CLASS, BOOT);
+}
 
-	if (said)
-		return !strcmp(said, "1");
-	/* udev is silent: the digits are among the lowest keys, whose word stands last */
-	return keys && strtoull(low ? low : keys, NULL, 16) & 1u << KEY_1;
+/* Whether a driver of the kernel's has the interface. */
+static bool
+has_kernel_driver(struct udev_device *device)
+{
+	return udev_device_get_driver(device) || udev_device_get_property_value(device, "DRIVER");
+}
+
+/* A model is known by its ids, and only this node of it may be what its driver opens. */
+static bool
+suits(const struct tb_model *model, enum tb_node_kind kind, struct udev_device *device)
+{
+	bool scanner, other;
+
+	if (kind == TB_NODE_USB && model->driver->class != TB_CLASS_PRINTER)
+		return is_usb_hid(device);
+	if (kind != TB_NODE_HIDRAW || strcmp(model->driver->name, "scanner-hid"))
+		return true;
+	ask_hid(device, &scanner, &other);
+	return !other;
+}
+
+/* Which driver speaks with what no data file knows. */
+static const struct tb_driver *
+driver_of(const struct tb_found *found, struct udev_device *device)
+{
+	bool scanner, other;
+
+	switch (found->kind) {
+	case TB_NODE_HIDRAW:
+		ask_hid(device, &scanner, &other);
+		return scanner ? tb_driver_find("scanner-hid") : NULL;
+	case TB_NODE_LP:
+		return tb_driver_find("printer-escpos");
+	case TB_NODE_USB:
+		if (is_usb_printer(device))
+			return tb_driver_find("printer-escpos");
+		/* nobody's: then it may be asked what it is, and is refused if it is something
+		 * else */
+		if (is_usb_hid(device) && !has_kernel_driver(device))
+			return tb_driver_find("scanner-hid");
+		return NULL;
+	default:
+		return NULL;
+	}
 }
 
 /* Which driver speaks with it, and whether it may be opened unasked. */
 static void
 recognise(struct tb_found *found, const struct tb_models *models, struct udev_device *device)
 {
-	if (found->kind == TB_NODE_EVDEV && !types(device))
-		return;
-	found->model = tb_models_find(models, found->kind, found->vid, found->pid, found->product);
-	if (found->model) {
-		found->driver = found->model->driver;
-		if (!found->model->claim)
-			found->reason = found->model->reason
-			                        ? found->model->reason
-			                        : "it could be anything: name it in a section "
-			                          "[device NAME] with this address";
-	} else if (found->kind == TB_NODE_HIDRAW && is_hid_pos(device)) {
-		found->driver = tb_driver_find("scanner-hid");
-	} else if (found->kind == TB_NODE_LP) {
-		found->driver = tb_driver_find("printer-escpos");
-		if (speaks_otherwise(device))
+	const struct tb_model *model = tb_models_find(
+		models, found->kind, found->vid, found->pid, found->product);
+
+	if (!model) {
+		found->driver = driver_of(found, device);
+		if (found->kind == TB_NODE_LP && speaks_otherwise(device))
 			found->reason = TB_DEVICE_ID_SILENT;
-	} else if (found->kind == TB_NODE_USB && is_usb_printer(device)) {
-		found->driver = tb_driver_find("printer-escpos");
+		return;
 	}
+	if (!suits(model, found->kind, device))
+		return;
+	found->model = model;
+	found->driver = model->driver;
+	if (!model->claim)
+		found->reason = model->reason ? model->reason
+		                              : "it could be anything: name it in a section "
+		                                "[device NAME] with this address";
 }
 
 static bool
@@ -302,11 +352,18 @@ tell(struct tb_enumerate *enumerate, struct entry *entry)
 	enumerate->fn(&entry->found, false, enumerate->userdata);
 }
 
+/* Kinds of nodes that the kernel makes of an interface that libusb could have instead. */
+static bool
+is_kernels_node(enum tb_node_kind kind)
+{
+	return kind == TB_NODE_LP || kind == TB_NODE_HIDRAW;
+}
+
 /* The kernel's own node comes before the device as such, which whoever asks for it finds first. */
 static void
 tell_in_order(struct tb_enumerate *enumerate, struct entry *entry)
 {
-	struct entry *twin = entry->found.kind == TB_NODE_LP
+	struct entry *twin = is_kernels_node(entry->found.kind)
 	                             ? find_twin(enumerate, entry, TB_NODE_USB)
 	                             : NULL;
 
@@ -325,7 +382,7 @@ remove_entry(struct tb_enumerate *enumerate, struct entry *entry)
 
 	tb_list_remove(&entry->list);
 	/* the kernel's node went and its interface did not: it is free for others */
-	twin = entry->found.kind == TB_NODE_LP ? find_twin(enumerate, entry, TB_NODE_USB) : NULL;
+	twin = is_kernels_node(entry->found.kind) ? find_twin(enumerate, entry, TB_NODE_USB) : NULL;
 	if (twin && access(twin->found.syspath, F_OK) == 0)
 		twin->found.spare = false;
 	if (!entry->held_back)
@@ -361,17 +418,18 @@ on_patience_over(void *userdata)
 	tb_source_set_timer(enumerate->patience, next_us);
 }
 
-/* A printer's interface: not before the kernel has had its chance to make a node of it. */
+/* An interface as such: not before the kernel has had its chance to make a node of it. */
 static void
 tell_usb(struct tb_enumerate *enumerate, struct entry *entry, struct udev_device *device)
 {
-	entry->found.spare = find_twin(enumerate, entry, TB_NODE_LP) != NULL;
-	if (entry->found.spare || !is_kernels(device)) {
+	entry->found.spare = find_twin(enumerate, entry, TB_NODE_LP) ||
+	                     find_twin(enumerate, entry, TB_NODE_HIDRAW);
+	if (entry->found.spare || (!is_usb_hid(device) && !is_kernels(device))) {
 		tell(enumerate, entry);
 		return;
 	}
 	entry->held_back = true;
-	entry->until_us = tb_loop_now_us(enumerate->loop) + LP_US;
+	entry->until_us = tb_loop_now_us(enumerate->loop) + NODE_US;
 	tb_source_set_timer(enumerate->patience, entry->until_us);
 }
 
@@ -398,8 +456,8 @@ add_device(struct tb_enumerate *enumerate, struct udev_device *device)
 	}
 	entry->seen = true;
 	recognise(&entry->found, enumerate->models, device);
-	/* hubs, keyboards, phones */
-	if (kind == TB_NODE_USB && !entry->found.driver) {
+	/* hubs, keyboards, phones; a HID interface may be what a section asks for */
+	if (kind == TB_NODE_USB && !entry->found.driver && !is_usb_hid(device)) {
 		found_done(&entry->found);
 		free(entry);
 		return;

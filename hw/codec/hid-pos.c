@@ -9,6 +9,7 @@
 #include "hw/codec/hid-pos.h"
 
 #include <string.h>
+#include "hw/codec/aim.h"
 #include "hw/codec/hid-descriptor.h"
 
 #define USAGE_SCANNER UINT32_C(0x008c0002)
@@ -30,7 +31,7 @@ static const struct tb_hid_pos_layout layout_c = KNOWN_LAYOUT(3, 6);
 
 struct reading {
 	struct tb_hid_pos_layout layout;
-	bool scanner, has_count, has_data, has_continued, torn;
+	bool scanner, other, has_count, has_data, has_continued, torn;
 	unsigned aim_found;
 	size_t bits; /* of the report that holds the data */
 };
@@ -41,7 +42,23 @@ see_application(uint32_t usage, void *userdata)
 	struct reading *reading = userdata;
 
 	reading->scanner |= usage == USAGE_SCANNER;
+	reading->other |= usage != USAGE_SCANNER;
 	return 0;
+}
+
+static int
+skip_field(const struct tb_hid_field *field, void *userdata)
+{
+	return 0;
+}
+
+bool
+tb_hid_pos_is_scanner(const uint8_t *descriptor, size_t len)
+{
+	struct reading r = {.scanner = false};
+
+	tb_hid_walk(descriptor, len, see_application, skip_field, &r);
+	return r.scanner;
 }
 
 static void
@@ -117,7 +134,7 @@ tb_hid_pos_parse(const uint8_t *descriptor, size_t len, struct tb_hid_pos_layout
 	int error = tb_hid_walk(descriptor, len, see_application, see_field, &r);
 
 	if (!r.scanner)
-		return -ENOENT;
+		return error < 0 && !r.other ? -EBADMSG : -ENOENT;
 	if (error < 0 || r.torn || !r.has_count || !r.has_data || l->data_len == 0 ||
 		(r.aim_found != 0 && r.aim_found != 7))
 		return -EBADMSG;
@@ -142,11 +159,12 @@ tb_hid_pos_init(struct tb_hid_pos *pos, const struct tb_hid_pos_layout *layout)
 }
 
 /* The layout of a code's first report. A report longer than the descriptor declared shows that it
- * lied. */
+ * lied, and so does one of the size that all known layouts have where it declared a longer one. */
 static const struct tb_hid_pos_layout *
 choose(const struct tb_hid_pos *pos, const uint8_t *report, size_t len)
 {
-	if (pos->has_declared && len <= pos->declared.report_len)
+	if (pos->has_declared && len <= pos->declared.report_len &&
+		(len != KNOWN_LEN || pos->declared.report_len == KNOWN_LEN))
 		return &pos->declared;
 	if (len > 2 && report[2] == ']')
 		return &layout_a;
@@ -175,7 +193,8 @@ join(struct tb_hid_pos *pos, const struct tb_hid_pos_layout *l, const uint8_t *r
 	if (!pos->joining) {
 		pos->len = 0;
 		pos->using = *l;
-		if (l->aim_at != TB_HID_POS_NONE && report[l->aim_at] == ']') {
+		/* zeroes, or what is no identifier, are no part of the code */
+		if (l->aim_at != TB_HID_POS_NONE && tb_aim_length(report + l->aim_at, 3) == 3) {
 			memcpy(pos->code, report + l->aim_at, 3);
 			pos->len = 3;
 		}

@@ -25,10 +25,13 @@ struct tb_hid_pos_layout {
 	uint8_t continued_mask;   /* of the bit "more follows" */
 };
 
+/* Whether it declares a bar code scanner, however badly the rest. */
+bool tb_hid_pos_is_scanner(const uint8_t *descriptor, size_t len);
+
 /*
- * The layout a report descriptor declares. -ENOENT: the interface is no bar code scanner (no
- * application collection 0x8C:0x02); -EBADMSG: it is one, but what it declares cannot be read or
- * contradicts itself: the known layouts serve.
+ * The layout a report descriptor declares. -ENOENT: the interface is something else (no application
+ * collection 0x8C:0x02); -EBADMSG: it is one, but what it declares cannot be read or contradicts
+ * itself, or it breaks off before it says what it is: the known layouts serve.
  */
 int tb_hid_pos_parse(const uint8_t *descriptor, size_t len, struct tb_hid_pos_layout *ret);
 

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A scanner in HID POS mode (usage page 0x8C), read through the hidraw node the kernel made for it.
- * The fields lie where its report descriptor says (codec/hid-pos). It does not find devices, and a
- * keyboard wedge is another driver's.
+ * A scanner in HID POS mode (usage page 0x8C), read through the hidraw node the kernel made for it,
+ * or through libusb. The fields lie where its report descriptor says (codec/hid-pos). It does not
+ * find devices, and a keyboard wedge is another driver's; but one that can be both is made a
+ * scanner of by its feature report.
  */
 
-#include <fcntl.h>
-#include <linux/hidraw.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/ioctl.h>
 
 #include "hw/codec/hid-pos.h"
 #include "hw/drivers/drivers.h"
 #include "hw/drivers/scanned.h"
+#include "hw/transport/hid.h"
 
-#define FEATURE_MAX 16
-#define REPORTS_A_TURN 64 /* then the others have their turn */
+#define WHAT "bar code scanner in HID POS mode"
+/* One that leaves the bus this soon after its feature report does so because of it. */
+#define LEAVES_US UINT64_C(3000000)
+#define COMES_BACK_US UINT64_C(10000000)
+#define LEAVING_MAX 8
+#define NAME_LEN 64
 
 static const struct tb_setting_spec settings[] = {
 	{"debounce", TB_SETTING_DURATION, "500ms", .max = 3600000000,
@@ -29,28 +31,91 @@ static const struct tb_setting_spec settings[] = {
 
 struct tb_device {
 	const struct tb_device_host *host;
-	int fd;
-	struct tb_source *source, *late;
+	struct tb_hid *hid;
+	struct tb_source *late;
 	struct tb_hid_pos pos;
 	struct tb_double_read double_read;
-	bool ready;
+	char name[NAME_LEN];
+	uint64_t switched_us; /* when the feature report went out, 0: never */
+	bool unasked;
 	uint8_t *descriptor; /* of its reports, for recordings; NULL when it cannot be read */
 	size_t descriptor_len;
 };
 
+/*
+ * Devices that left the bus because of their feature report, by name. They come back as the same
+ * ones and are not sent it again, or they would come and go for ever.
+ */
+static struct {
+	char name[NAME_LEN];
+	uint64_t until_us;
+} leaving[LEAVING_MAX];
+
 static void
-lose(struct tb_device *device, int error)
+note_leaving(const struct tb_device *device)
 {
-	tb_source_remove(&device->source);
-	tb_source_set_timer(device->late, TB_NEVER);
-	tb_tell_state(device->host, TB_DEVICE_LOST,
-		error == ENODEV || error == EIO || error == 0 ? "the scanner was unplugged"
-							      : strerror(error));
+	uint64_t now_us = tb_loop_now_us(device->host->loop);
+	size_t oldest = 0;
+
+	if (!device->switched_us || now_us - device->switched_us > LEAVES_US)
+		return;
+	for (size_t i = 1; i < LEAVING_MAX; i++)
+		if (leaving[i].until_us < leaving[oldest].until_us)
+			oldest = i;
+	memcpy(leaving[oldest].name, device->name, NAME_LEN);
+	leaving[oldest].until_us = now_us + COMES_BACK_US;
+}
+
+/* Whether it is one of them; with `forget` only this time. */
+static bool
+is_back(const struct tb_device *device, bool forget)
+{
+	uint64_t now_us = tb_loop_now_us(device->host->loop);
+
+	for (size_t i = 0; i < LEAVING_MAX; i++)
+		if (leaving[i].until_us > now_us && !strcmp(leaving[i].name, device->name)) {
+			leaving[i].until_us = forget ? 0 : leaving[i].until_us;
+			return true;
+		}
+	return false;
+}
+
+static enum tb_hid_fit
+judge(const uint8_t *descriptor, size_t len, void *userdata)
+{
+	struct tb_device *device = userdata;
+	struct tb_hid_pos_layout layout;
+	int r = descriptor ? tb_hid_pos_parse(descriptor, len, &layout) : -EBADMSG;
+
+	tb_hid_pos_init(&device->pos, r == 0 ? &layout : NULL);
+	free(TAKE_PTR(device->descriptor));
+	device->descriptor_len = 0;
+	if (descriptor && (device->descriptor = malloc(len))) {
+		memcpy(device->descriptor, descriptor, len);
+		device->descriptor_len = len;
+	}
+	if (r == 0 || (descriptor && tb_hid_pos_is_scanner(descriptor, len)))
+		return TB_HID_FITS;
+	/* what nobody knows must say itself that it is one */
+	return r == -ENOENT || device->unasked ? TB_HID_OTHER : TB_HID_PERHAPS;
+}
+
+/* When a continuation will be late; until one is awaited nothing is half read. */
+static void
+wait_for_continuation(struct tb_device *device)
+{
+	uint64_t deadline_us = tb_hid_pos_deadline_us(&device->pos);
+
+	if (deadline_us == UINT64_MAX)
+		tb_wire_tap(device->host, TB_WIRE_REST, NULL, 0);
+	tb_source_set_timer(device->late, deadline_us);
 }
 
 static void
-take_report(struct tb_device *device, const uint8_t *report, size_t len)
+on_report(const uint8_t *report, size_t len, void *userdata)
 {
+	struct tb_device *device = userdata;
+
 	tb_wire_tap(device->host, TB_WIRE_IN, report, len);
 	switch (tb_hid_pos_feed(&device->pos, report, len, tb_loop_now_us(device->host->loop))) {
 	case TB_HID_POS_CODE:
@@ -66,38 +131,27 @@ take_report(struct tb_device *device, const uint8_t *report, size_t len)
 	}
 }
 
-/* When a continuation will be late; until one is awaited nothing is half read. */
 static void
-wait_for_continuation(struct tb_device *device)
+on_drained(void *userdata)
 {
-	uint64_t deadline_us = tb_hid_pos_deadline_us(&device->pos);
-
-	if (deadline_us == UINT64_MAX)
-		tb_wire_tap(device->host, TB_WIRE_REST, NULL, 0);
-	tb_source_set_timer(device->late, deadline_us);
+	wait_for_continuation(userdata);
 }
 
 static void
-on_readable(int fd, uint32_t events, void *userdata)
+on_opened(void *userdata)
 {
 	struct tb_device *device = userdata;
-	uint8_t report[TB_HID_POS_REPORT_MAX];
-	ssize_t n = 1;
 
-	for (int i = 0; i < REPORTS_A_TURN && n > 0; i++) {
-		n = read(fd, report, sizeof(report));
-		if (n > 0)
-			take_report(device, report, (size_t)n);
-	}
-	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
-		lose(device, n == 0 ? 0 : errno);
-		return;
-	}
-	if (n < 0 && events & (EPOLLHUP | EPOLLERR)) {
-		lose(device, ENODEV);
-		return;
-	}
-	wait_for_continuation(device);
+	tb_tell_state(device->host, TB_DEVICE_READY, NULL);
+}
+
+static void
+on_lost(int error, const char *why, void *userdata)
+{
+	struct tb_device *device = userdata;
+
+	tb_source_set_timer(device->late, TB_NEVER);
+	tb_tell_state(device->host, error == -EINVAL ? TB_DEVICE_REFUSED : TB_DEVICE_LOST, why);
 }
 
 static void
@@ -105,99 +159,42 @@ on_late(void *userdata)
 {
 	struct tb_device *device = userdata;
 
-	if (!device->ready) { /* told by the loop, not from within open */
-		device->ready = true;
-		tb_tell_state(device->host, TB_DEVICE_READY, NULL);
-		return;
-	}
 	if (tb_hid_pos_expire(&device->pos, tb_loop_now_us(device->host->loop)))
 		tb_scan_dropped(device->host, "continuation_missing");
 	wait_for_continuation(device);
 }
 
+/* Bytes of the key feature_on_open; -EINVAL with a sentence. */
 static int
-fail(char **ret_why, int error, const char *path, const char *cure)
+read_feature(
+	const char *hex, uint8_t out[static TB_HID_FEATURE_MAX], size_t *ret_len, char **ret_why)
 {
-	if (asprintf(ret_why, "%s: %s%s%s", path, strerror(-error), cure ? "; " : "",
-		    cure ? cure : "") < 0)
-		*ret_why = NULL;
-	return error;
-}
-
-static int
-open_node(const char *path, int *ret_fd, char **ret_why)
-{
-	_cleanup_close_ int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-
-	if (fd < 0 && errno == EACCES)
-		return fail(ret_why, -EACCES, path,
-			"the udev rules of tillbridge give the scanner to its group: install them "
-			"and plug it in again");
-	if (fd < 0)
-		return fail(ret_why, errno == ENXIO ? -ENODEV : -errno, path, NULL);
-	/* hidraw knows no exclusive open: two bridges must not both read the queue of scans. */
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-		return fail(
-			ret_why, -EBUSY, path, "another program has locked the scanner: end it");
-	*ret_fd = TAKE_FD(fd);
-	return 0;
-}
-
-/* The layout by the descriptor; -ENOENT when the interface is no scanner. */
-static int
-read_layout(struct tb_device *device)
-{
-	struct tb_hid_pos *pos = &device->pos;
-	struct hidraw_report_descriptor descriptor;
-	struct tb_hid_pos_layout layout;
-	int size = 0, r;
-
-	tb_hid_pos_init(pos, NULL);
-	if (ioctl(device->fd, HIDIOCGRDESCSIZE, &size) < 0 || size <= 0 ||
-		size > HID_MAX_DESCRIPTOR_SIZE)
-		return 0;
-	memset(&descriptor, 0, sizeof(descriptor));
-	descriptor.size = (uint32_t)size;
-	if (ioctl(device->fd, HIDIOCGRDESC, &descriptor) < 0)
-		return 0;
-	device->descriptor = malloc((size_t)size);
-	if (device->descriptor) {
-		memcpy(device->descriptor, descriptor.value, (size_t)size);
-		device->descriptor_len = (size_t)size;
-	}
-	r = tb_hid_pos_parse(descriptor.value, (size_t)size, &layout);
-	if (r == 0)
-		tb_hid_pos_init(pos, &layout);
-	return r == -ENOENT ? r : 0;
-}
-
-static int
-send_feature(int fd, const char *hex)
-{
-	uint8_t report[FEATURE_MAX];
 	size_t n = 0;
 	unsigned byte;
 	int used;
 
-	for (; *hex && n < sizeof(report); hex += used) {
-		if (sscanf(hex, " %2x%n", &byte, &used) != 1)
+	for (const char *p = hex; *p; p += used) {
+		if (n == TB_HID_FEATURE_MAX || sscanf(p, " %2x%n", &byte, &used) != 1) {
+			if (asprintf(ret_why,
+				    "feature_on_open = %s: at most %d bytes in hex, the report's "
+				    "number first, as fe01",
+				    hex, TB_HID_FEATURE_MAX) < 0)
+				*ret_why = NULL;
 			return -EINVAL;
-		report[n++] = (uint8_t)byte;
+		}
+		out[n++] = (uint8_t)byte;
 	}
-	if (*hex)
-		return -EINVAL;
-	if (n > 0 && ioctl(fd, HIDIOCSFEATURE(n), report) < 0)
-		return -errno;
+	*ret_len = n;
 	return 0;
 }
 
 static void
 scanner_hid_close(struct tb_device *device)
 {
-	tb_source_remove(&device->source);
+	/* the one place that is passed whoever noticed first that it is gone */
+	note_leaving(device);
+	tb_hid_closep(&device->hid);
 	tb_source_remove(&device->late);
-	if (device->fd >= 0)
-		close(device->fd);
 	free(device->descriptor);
 	free(device);
 }
@@ -205,26 +202,35 @@ scanner_hid_close(struct tb_device *device)
 static int
 start(struct tb_device *device, const struct tb_device_config *config, char **ret_why)
 {
-	const char *path = strchr(config->address, ':') ? strchr(config->address, ':') + 1
-	                                                : config->address;
+	static const struct tb_hid_handler handler = {
+		.judge = judge,
+		.opened = on_opened,
+		.report = on_report,
+		.drained = on_drained,
+		.lost = on_lost,
+	};
+	const char *colon = strchr(config->address, ':');
+	const char *address = colon ? colon + 1 : config->address;
+	bool usb = !strncmp(config->address, "usb:", 4);
+	struct tb_hid_wish wish = {.what = WHAT};
+	uint8_t feature[TB_HID_FEATURE_MAX];
 	int r;
 
-	r = open_node(path, &device->fd, ret_why);
+	r = read_feature(tb_device_setting(config, settings, "feature_on_open", 0), feature,
+		&wish.feature_len, ret_why);
 	if (r < 0)
 		return r;
-	r = read_layout(device);
-	if (r < 0)
-		return fail(ret_why, -EINVAL, path,
-			"this interface is no bar code scanner in HID POS mode; set the scanner to "
-			"\"USB HID POS\" with the code in its manual");
-	r = send_feature(device->fd, tb_device_setting(config, settings, "feature_on_open", 0));
-	if (r < 0)
-		return fail(ret_why, r, path,
-			"the scanner did not take the report that switches it to HID POS");
+	wish.feature = feature;
+	if (wish.feature_len && is_back(device, false))
+		wish.feature_len = 0;
 	r = tb_loop_add_timer(device->host->loop, 1000, on_late, device, &device->late);
 	if (r == 0)
-		r = tb_loop_add_fd(device->host->loop, device->fd, EPOLLIN, on_readable, device,
-			&device->source);
+		r = (usb ? tb_usb_hid_open : tb_hidraw_open)(device->host->loop, address, &wish,
+			&handler, device, &device->hid, ret_why);
+	if (r == 0 && wish.feature_len)
+		device->switched_us = tb_loop_now_us(device->host->loop);
+	else if (r == 0)
+		is_back(device, true);
 	return r;
 }
 
@@ -239,7 +245,8 @@ scanner_hid_open(const struct tb_device_config *config, const struct tb_device_h
 	if (!device)
 		return -ENOMEM;
 	device->host = host;
-	device->fd = -1;
+	device->unasked = config->unasked;
+	snprintf(device->name, sizeof(device->name), "%s", config->name ? config->name : "");
 	tb_double_read_init(&device->double_read,
 		(uint64_t)tb_device_setting_number(config, settings, "debounce"));
 	r = start(device, config, ret_why);
@@ -248,7 +255,7 @@ scanner_hid_open(const struct tb_device_config *config, const struct tb_device_h
 		return r;
 	}
 	*ret = device;
-	return tb_source_set_timer_in(device->late, 0);
+	return 0;
 }
 
 static size_t
@@ -262,7 +269,7 @@ const struct tb_driver tb_driver_scanner_hid = {
 	.name = "scanner-hid",
 	.class = TB_CLASS_SCANNER,
 	.settings = settings,
-	.nodes = "hidraw",
+	.nodes = "hidraw usb",
 	.open = scanner_hid_open,
 	.close = scanner_hid_close,
 	.descriptor = scanner_hid_descriptor,

@@ -83,6 +83,8 @@ static char *
 describe(struct printer *printer, char **words)
 {
 	const char *port = value_of(words, "port", "1-1"), *serial = value_of(words, "serial", "");
+	const char *vid = value_of(words, "vid", printer->scanner ? "1eab" : "04b8");
+	const char *pid = value_of(words, "pid", printer->scanner ? "8010" : "0e28");
 	char *usb = g_strdup_printf("/devices/pci0000:00/0000:00:14.0/usb1/%s", port);
 	GString *out = g_string_new(NULL);
 
@@ -93,9 +95,9 @@ describe(struct printer *printer, char **words)
 		"A: busnum=1\nA: devnum=%u\nA: bConfigurationValue=1\nA: speed=480\n"
 		"A: bDeviceClass=00\nA: manufacturer=%s\nA: product=%s\n",
 		usb, printer->dev, printer->number + FIRST_DEVICE,
-		printer->number + FIRST_DEVICE - 1, value_of(words, "vid", "04b8"),
-		value_of(words, "pid", "0e28"), printer->number + FIRST_DEVICE,
-		value_of(words, "manufacturer", "Fake"), value_of(words, "product", "Printer"));
+		printer->number + FIRST_DEVICE - 1, vid, pid, printer->number + FIRST_DEVICE,
+		value_of(words, "manufacturer", "Fake"),
+		value_of(words, "product", printer->scanner ? "HID POS scanner" : "Printer"));
 	if (*serial)
 		g_string_append_printf(
 			out, "A: serial=%s\nE: ID_SERIAL_SHORT=%s\n", serial, serial);

@@ -126,7 +126,7 @@ open_handle(struct tb_loop *loop, struct tb_usb_node *node, const char *port, ch
 	read_attribute(port, "devnum", text, sizeof(text));
 	device = strtoul(text, NULL, 10);
 	if (bus == 0 || bus > 999 || device == 0 || device > 127)
-		return refuse(-ENOENT, ret_why, "usb:@%s is not plugged in", port);
+		return refuse(-ENOENT, ret_why, "usb:@%s is not plugged in: plug it in", port);
 	snprintf(path, sizeof(path), "/dev/bus/usb/%03lu/%03lu", bus, device);
 	node->fd = open(path, O_RDWR | O_CLOEXEC);
 	if (node->fd < 0)
@@ -245,24 +245,37 @@ find_interface(struct tb_usb_node *node, const char *port, char **ret_why)
 }
 
 int
-tb_usb_node_open(struct tb_loop *loop, const char *address, struct tb_usb_node *ret, char **ret_why)
+tb_usb_node_open_device(
+	struct tb_loop *loop, const char *address, struct tb_usb_node *ret, char **ret_why)
 {
-	struct tb_usb_node node = {.fd = -1};
+	struct tb_usb_node node = {.fd = -1, .alternates = 1};
 	char port[NAME_MAX + 1];
 	int r;
 
 	*ret_why = NULL;
 	if (!find_port(address, port))
-		return refuse(-ENOENT, ret_why, "usb:%s is not plugged in", address);
+		return refuse(-ENOENT, ret_why, "usb:%s is not plugged in: plug it in", address);
+	snprintf(node.port, sizeof(node.port), "%.60s", port);
 	r = open_handle(loop, &node, port, ret_why);
-	if (r == 0)
-		r = find_interface(&node, port, ret_why);
 	if (r < 0) {
 		tb_usb_node_close(&node);
 		return r;
 	}
 	*ret = node;
 	return 0;
+}
+
+int
+tb_usb_node_open(struct tb_loop *loop, const char *address, struct tb_usb_node *ret, char **ret_why)
+{
+	int r = tb_usb_node_open_device(loop, address, ret, ret_why);
+
+	if (r < 0)
+		return r;
+	r = find_interface(ret, ret->port, ret_why);
+	if (r < 0)
+		tb_usb_node_close(ret);
+	return r;
 }
 
 int
@@ -294,16 +307,23 @@ tb_usb_node_take(struct tb_usb_node *node, const char *address, char **ret_why)
 }
 
 void
+tb_usb_node_give_back(struct tb_usb_node *node)
+{
+	const struct tb_usb_calls *call = &node->bus->call;
+
+	if (node->claimed)
+		call->release_interface(node->handle, node->interface);
+	if (node->detached)
+		call->attach_kernel_driver(node->handle, node->interface);
+	node->claimed = node->detached = false;
+}
+
+void
 tb_usb_node_close(struct tb_usb_node *node)
 {
 	if (node->handle) {
-		const struct tb_usb_calls *call = &node->bus->call;
-
-		if (node->claimed)
-			call->release_interface(node->handle, node->interface);
-		if (node->detached)
-			call->attach_kernel_driver(node->handle, node->interface);
-		call->close(node->handle);
+		tb_usb_node_give_back(node);
+		node->bus->call.close(node->handle);
 	}
 	if (node->fd >= 0)
 		close(node->fd);

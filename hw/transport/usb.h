@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The parts of the USB wire among themselves: usb-bus.c has libusb on the loop, usb-node.c finds
- * and takes one interface of one device, usb.c is the stream of bytes. libusb is loaded when the
- * first device is opened: a counter without one pays nothing for it.
+ * and takes one interface of one device, usb.c is the stream of bytes, usb-hid.c the one of
+ * reports. libusb is loaded when the first device is opened: a counter without one pays nothing for
+ * it.
+ *
+ * Three calls of libusb's have no asynchronous form, since usbfs has none: detaching and attaching
+ * the kernel's driver, and clearing a stalled endpoint. They wait for the kernel's driver to let go
+ * or to begin, which asks the device a few things, and for one exchange on the bus. So none is made
+ * of a device that was unplugged, and an endpoint is only cleared once the device itself has
+ * answered, asynchronously, that it has cleared its half: what is left is the host's half.
  */
 #pragma once
 
@@ -82,6 +89,7 @@ struct tb_usb_node {
 	struct tb_usb_bus *bus;
 	int fd; /* of the node, when it is wrapped */
 	libusb_device_handle *handle;
+	char port[64]; /* "1-4.2" */
 	uint8_t config_index, interface, alternate;
 	unsigned alternates;
 	uint8_t out, in; /* endpoints; in is 0 when there is none */
@@ -95,7 +103,12 @@ struct tb_usb_node {
  */
 int tb_usb_node_open(
 	struct tb_loop *loop, const char *address, struct tb_usb_node *ret, char **ret_why);
+/* The same without looking for an interface; whoever calls it fills in which one. */
+int tb_usb_node_open_device(
+	struct tb_loop *loop, const char *address, struct tb_usb_node *ret, char **ret_why);
 /* Takes the interface, from the kernel's driver if need be. */
 int tb_usb_node_take(struct tb_usb_node *node, const char *address, char **ret_why);
+/* Gives it back; another may be taken. */
+void tb_usb_node_give_back(struct tb_usb_node *node);
 /* Gives it back, and closes. */
 void tb_usb_node_close(struct tb_usb_node *node);

@@ -97,7 +97,7 @@ class Bus:
         preload = ([first] if first else []) + ['libumockdev-preload.so.0']
         return {'UMOCKDEV_DIR': self.folder, 'LD_PRELOAD': ' '.join(preload)}
 
-    def plug(self, node, **keys):
+    def plug(self, node, /, **keys):
         words = ' '.join(f'{key}={value}' for key, value in keys.items())
         self.process.say(f'plug {node} {words}'.strip())
         self.process.wait_line(f'plugged {node}')

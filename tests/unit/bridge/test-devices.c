@@ -247,9 +247,9 @@ recognised_devices_have_names(void **state)
 	unplug(&a);
 	assert_string_equal(stage_told(),
 		"device {\"device\":\"fake-A_1\",\"driver\":\"fake\",\"state\":\"lost\","
-		"\"reason\":\"the device was unplugged\"}\n"
+		"\"reason\":\"the device was unplugged: plug it in again\"}\n"
 		"device {\"device\":\"fake-A_1\",\"driver\":\"fake\",\"state\":\"absent\","
-		"\"reason\":\"it is not plugged in\"}\n");
+		"\"reason\":\"it is not plugged in: plug it in\"}\n");
 	assert_null(strstr(listed(), "A_1"));
 	assert_int_equal(closes, 1);
 }
@@ -281,7 +281,8 @@ a_section_takes_the_first_by_port(void **state)
 	start();
 	assert_string_equal(stage_told(),
 		"device {\"device\":\"counter\",\"driver\":\"fake\",\"state\":\"absent\","
-		"\"reason\":\"it is not plugged in\"}\n");
+		"\"reason\":\"usb:1eab:8006 is not plugged in: plug it in, or correct the "
+		"address\"}\n");
 	assert_true(tb_virtual_loop_next_timer(stage.bridge.loop) == TB_NEVER);
 	plug(&a);
 	assert_string_equal(opened_address, "tty:/dev/ttyUSB0");
