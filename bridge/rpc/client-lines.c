@@ -143,14 +143,15 @@ begin_call(struct tb_client *client, json_t *call, struct batch *batch, const ch
 
 /* A call whose line needs no tree but that of its parameters. False when it is no such line. */
 static bool
-begin_plain(struct tb_client *client, const char *text, size_t len)
+begin_plain(
+	struct tb_client *client, const char *text, size_t len, const struct tb_codec_facts *facts)
 {
 	struct tb_codec_call call;
 	struct tb_request *request;
 	char id[PLAIN_MAX], method[PLAIN_MAX];
 	json_t *params;
 
-	if (!tb_codec_plain(text, len, &call) || call.id_len >= PLAIN_MAX ||
+	if (!tb_codec_plain(text, len, facts, &call) || call.id_len >= PLAIN_MAX ||
 		call.method_len >= PLAIN_MAX)
 		return false;
 	params = tb_codec_plain_params(&call);
@@ -205,7 +206,7 @@ begin_line(struct tb_client *client, char *text, size_t len)
 		client->wait_calls = facts.calls;
 		return false;
 	}
-	if (r == 0 && !facts.batch && len <= TRIM_ABOVE && begin_plain(client, text, len))
+	if (r == 0 && !facts.batch && len <= TRIM_ABOVE && begin_plain(client, text, len, &facts))
 		return true;
 	if (r == 0)
 		r = tb_codec_parse(text, len, &line);

@@ -77,10 +77,11 @@ look_string(char *p, size_t len)
 	size_t i = 1, after;
 	bool nul = false;
 
-	while (i < len && p[i] != '"') {
-		nul = nul || is_nul_escape(p + i, len - i);
-		i += p[i] == '\\' ? 2 : 1;
-	}
+	for (; i < len && p[i] != '"'; i++)
+		if (p[i] == '\\') {
+			nul = nul || is_nul_escape(p + i, len - i);
+			i++;
+		}
 	if (i >= len)
 		return len;
 	i++;
@@ -112,9 +113,13 @@ tb_codec_look(char *line, size_t len, struct tb_codec_facts *ret)
 			values++;
 			if (++depth > TB_RPC_DEPTH_MAX)
 				return -EBADMSG;
+			if (depth == 2)
+				facts.object = i;
 			break;
 		case '}':
 		case ']':
+			if (depth == 2)
+				facts.object_end = i + 1;
 			depth -= depth > 0;
 			break;
 		case ',':
@@ -180,39 +185,10 @@ plain_integer(const char *line, size_t len, size_t at)
 	               : 0;
 }
 
-/* End of the object that begins at `at`, by its brackets alone. */
-static size_t
-object_end(const char *line, size_t len, size_t at)
-{
-	size_t depth = 0;
-
-	if (at >= len || line[at] != '{')
-		return 0;
-	for (; at < len; at++) {
-		switch (line[at]) {
-		case '"':
-			for (at++; at < len && line[at] != '"'; at++)
-				at += line[at] == '\\';
-			break;
-		case '{':
-		case '[':
-			depth++;
-			break;
-		case '}':
-		case ']':
-			if (--depth == 0)
-				return at + 1;
-			break;
-		default:
-			break;
-		}
-	}
-	return 0;
-}
-
 /* The member whose name begins at `at`: end of its value, 0 when it is not one of ours. */
 static size_t
-plain_member(const char *line, size_t len, size_t at, struct tb_codec_call *call, bool *version)
+plain_member(const char *line, size_t len, size_t at, const struct tb_codec_facts *facts,
+	struct tb_codec_call *call, bool *version)
 {
 	size_t end = plain_string(line, len, at), name_len = end - at;
 	const char *name = line + at;
@@ -242,16 +218,18 @@ plain_member(const char *line, size_t len, size_t at, struct tb_codec_call *call
 		return end;
 	}
 	if (name_len == 8 && memcmp(name, "\"params\"", 8) == 0 && !call->params) {
-		end = object_end(line, len, at);
+		if (facts->object != at || line[at] != '{' || facts->object_end <= at)
+			return 0;
 		call->params = line + at;
-		call->params_len = end - at;
-		return end;
+		call->params_len = facts->object_end - at;
+		return facts->object_end;
 	}
 	return 0;
 }
 
 bool
-tb_codec_plain(const char *line, size_t len, struct tb_codec_call *ret)
+tb_codec_plain(
+	const char *line, size_t len, const struct tb_codec_facts *facts, struct tb_codec_call *ret)
 {
 	struct tb_codec_call call = {};
 	bool version = false;
@@ -260,7 +238,7 @@ tb_codec_plain(const char *line, size_t len, struct tb_codec_call *ret)
 	if (at >= len || line[at] != '{')
 		return false;
 	do {
-		at = plain_member(line, len, blanks(line, len, at + 1), &call, &version);
+		at = plain_member(line, len, blanks(line, len, at + 1), facts, &call, &version);
 		if (at == 0)
 			return false;
 		at = blanks(line, len, at);

@@ -24,6 +24,8 @@ enum tb_rpc_number {
 struct tb_codec_facts {
 	unsigned calls; /* 1, or as many as the batch has */
 	bool batch;
+	size_t object, object_end; /* the last bracket within the outermost one and behind its end;
+	                              both 0 without one */
 };
 
 /*
@@ -48,13 +50,14 @@ void tb_codec_line_done(struct tb_codec_line *line);
  * A line that is plainly one call, {"jsonrpc":"2.0","id":…,"method":…,"params":{…}} in any order
  * and nothing more, with an id and no escapes outside params: where its parts are, without a tree.
  * Most lines are such; false for any other, which says nothing of whether it is right. params may
- * still be no JSON.
+ * still be no JSON. facts are those of this line.
  */
 struct tb_codec_call {
 	const char *id, *method, *params; /* id with its quotes; params NULL when there are none */
 	size_t id_len, method_len, params_len;
 };
-bool tb_codec_plain(const char *line, size_t len, struct tb_codec_call *ret);
+bool tb_codec_plain(const char *line, size_t len, const struct tb_codec_facts *facts,
+	struct tb_codec_call *ret);
 /* The tree of `params` of such a call; NULL for anything that is not in order. */
 json_t *tb_codec_plain_params(const struct tb_codec_call *call);
 

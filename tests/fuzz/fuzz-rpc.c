@@ -133,13 +133,13 @@ play(const uint8_t *data, size_t size, size_t piece)
 
 /* What is taken as a plain call is one, and the same one, to the parser of everything. */
 static void
-compare(const char *text, size_t size)
+compare(const char *text, size_t size, const struct tb_codec_facts *facts)
 {
 	struct tb_codec_call call;
 	struct tb_codec_line line = {};
 	json_t *params, *id;
 
-	if (!tb_codec_plain(text, size, &call))
+	if (!tb_codec_plain(text, size, facts, &call))
 		return;
 	params = tb_codec_plain_params(&call);
 	if (!params)
@@ -171,7 +171,7 @@ check(const uint8_t *data, size_t size)
 	memcpy(text, data, size);
 	if (tb_codec_look(text, size, &facts) < 0)
 		return;
-	compare(text, size);
+	compare(text, size, &facts);
 	if (tb_codec_parse(text, size, &line) < 0)
 		return;
 	name = json_string_value(json_object_get(line.root, "method"));
