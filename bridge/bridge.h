@@ -12,6 +12,8 @@ struct tb_state;    /* state.h: state.db, the bridge's own journal */
 struct tb_events;   /* events.h: numbered notifications, kept behind a cursor */
 struct tb_rpc;      /* rpc/rpc.h: the socket and its clients */
 struct tb_loyalty;  /* loyalty.h: the front of the connector */
+struct tb_outbox;   /* outbox.h: effects that wait for the server; the loyalty front's */
+struct tb_offline;  /* offline.h: answers in the server's place; the loyalty front's */
 struct tb_printing; /* printing.h: the print queue */
 struct tb_counter;  /* counter.h: what a code means, and the lookup it starts */
 struct tb_devices;  /* devices.h: lives and claims of devices */
@@ -26,6 +28,8 @@ struct tb_bridge {
 	struct tb_events *events;
 	struct tb_rpc *rpc;
 	struct tb_loyalty *loyalty;
+	struct tb_outbox *outbox;
+	struct tb_offline *offline; /* NULL with a connector that has no server */
 	struct tb_printing *printing;
 	struct tb_counter *counter;
 	struct tb_devices *devices;

@@ -1,28 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Loads the connector that the configuration names, hands calls on with who asks and until when,
- * and ends its turns. A passage that earned coupons has their jobs in its answer, and is answered
- * when those are on disk.
+ * and ends its turns. Where the connector has a server: effects go by way of the outbox, what the
+ * server says is learnt from, and when it says nothing the offline front answers.
  */
 
-#include "bridge/loyalty.h"
+#include "bridge/loyalty-parts.h"
 
 #include <stdio.h>
 #include <string.h>
-#include "base/jsonw.h"
-#include "base/list.h"
 #include "base/log.h"
-#include "base/timestamp.h"
 #include "bridge/conf.h"
-#include "bridge/events.h"
 #include "bridge/modules.h"
-#include "bridge/printing.h"
+#include "bridge/offline.h"
+#include "bridge/outbox.h"
 #include "bridge/rpc/methods.h"
 #include "bridge/state.h"
 
 /* The connector is not entered again from its own callbacks: what is said there waits until its
  * turn is over. */
 #define RANK_QUEUED (TB_RANK_CONNECTOR + 1)
+/* Of a deadline, for what is left to do when the server has let it pass. */
+#define MARGIN_MAX_US 100000
 
 /* A call of the bridge's own. */
 struct own_call {
@@ -33,18 +32,39 @@ struct own_call {
 	void *userdata;
 };
 
-struct tb_loyalty {
-	struct tb_bridge *bridge;
-	void *module;
-	const struct tb_connector *connector;
-	struct tb_connector_state *state;
-	struct tb_host host;
-	struct tb_source *turn_end, *queued_end;
-	struct tb_list queued; /* struct own_call.node */
-	bool inside;           /* the connector is running */
-	bool up;               /* the link, where there is one */
-	int64_t since_us;      /* it is as it is */
+/* A call that a server is asked. */
+struct asked {
+	struct tb_loyalty *loyalty;
+	struct tb_call call; /* as it came */
+	bool fallback;       /* the offline front answers when the server does not */
 };
+
+/* An answer of the offline front, until what it promises is on disk. */
+struct promised {
+	tb_done_fn done;
+	void *userdata;
+	enum tb_error error;
+	size_t len;
+	char *json;
+};
+
+static const char *const op_names[TB_OP_COUNT] = {
+#define X(name, method) [TB_OP_##name] = (method),
+	TB_OPS(X)
+#undef X
+};
+
+const char *
+tb_loyalty_op_name(enum tb_op op)
+{
+	return op_names[op];
+}
+
+bool
+tb_loyalty_is_local(const struct tb_loyalty *loyalty)
+{
+	return loyalty->connector->flags & TB_CONNECTOR_LOCAL;
+}
 
 static int TB_PRINTF(3, 4) refuse(int error, char **ret_why, const char *format, ...)
 {
@@ -65,12 +85,153 @@ knows(const struct tb_loyalty *loyalty, enum tb_op op)
 	return loyalty->state && (loyalty->connector->ops & TB_OP_BIT(op));
 }
 
+static void
+enter(struct tb_loyalty *loyalty, const struct tb_call *c)
+{
+	bool outer = loyalty->inside;
+
+	tb_source_arm(loyalty->turn_end);
+	loyalty->inside = true;
+	loyalty->connector->call(loyalty->state, c);
+	loyalty->inside = outer;
+}
+
+/* ---- without the server ---- */
+
+static void
+give_promised(int error, void *userdata)
+{
+	struct promised *promised = userdata;
+	struct tb_answer answer = {
+		.error = error < 0 ? TB_ERROR_INTERNAL : promised->error,
+		.json = error < 0 ? NULL : promised->json,
+		.len = error < 0 ? 0 : promised->len,
+	};
+
+	promised->done(&answer, promised->userdata);
+	free(promised->json);
+	free(promised);
+}
+
+static void
+on_promised(const struct tb_answer *answer, void *userdata)
+{
+	struct promised *promised = userdata;
+
+	promised->error = answer->error;
+	if (answer->json) {
+		promised->json = strndup(answer->json, answer->len);
+		promised->len = answer->len;
+		if (!promised->json)
+			promised->error = TB_ERROR_INTERNAL;
+	}
+}
+
+/* The offline front's answer, when all that stands behind it is on disk. */
+static void
+answer_offline(struct tb_loyalty *loyalty, const struct tb_call *c)
+{
+	struct tb_bridge *bridge = loyalty->bridge;
+	struct promised *promised = bridge->offline ? calloc(1, sizeof(*promised)) : NULL;
+	struct tb_call own = *c;
+
+	if (!promised) {
+		c->done(&(struct tb_answer){.error = TB_ERROR_SERVER_UNREACHABLE}, c->userdata);
+		return;
+	}
+	promised->done = c->done;
+	promised->userdata = c->userdata;
+	own.done = on_promised;
+	own.userdata = promised;
+	tb_offline_answer(bridge->offline, &own);
+	if (tb_state_after_commit(bridge->state, give_promised, promised) < 0)
+		give_promised(-ENOMEM, promised);
+}
+
+/* Whether a call that may have reached the server can be answered here all the same: a change that
+ * may be made there is not to be called refused. */
+static bool
+can_fall_back(enum tb_op op, bool unsent)
+{
+	const struct tb_method *method = unsent ? NULL : tb_method_find(op_names[op]);
+
+	return !method || !(method->flags & TB_METHOD_CHANGES) || op == TB_OP_REWARD_RESERVE ||
+	       op == TB_OP_REWARD_RELEASE;
+}
+
+/* ---- with the server ---- */
+
+static void
+on_server(const struct tb_answer *answer, void *userdata)
+{
+	struct asked *asked = userdata;
+	struct tb_loyalty *loyalty = asked->loyalty;
+	struct tb_offline *offline = loyalty->bridge->offline;
+	struct tb_call c = asked->call;
+	bool fallback = asked->fallback;
+
+	free(asked);
+	if (answer->error == TB_ERROR_SERVER_UNREACHABLE) {
+		if (loyalty->state)
+			tb_loyalty_link_heard(loyalty, false);
+		if (fallback && can_fall_back(c.op, answer->unsent))
+			answer_offline(loyalty, &c);
+		else
+			c.done(answer, c.userdata);
+		return;
+	}
+	if (answer->error == TB_OK) {
+		tb_loyalty_link_heard(loyalty, true);
+		if (offline)
+			tb_offline_learn(offline, c.op, c.params, answer->json, answer->len);
+	} else if (offline && !tb_error_retryable(answer->error)) {
+		tb_offline_refused(offline, c.op, c.params, answer->error);
+	}
+	c.done(answer, c.userdata);
+}
+
+static void
+ask_server(struct tb_loyalty *loyalty, const struct tb_call *c, bool fallback)
+{
+	struct asked *asked = calloc(1, sizeof(*asked));
+	struct tb_call own = *c;
+
+	if (!asked) {
+		c->done(&(struct tb_answer){.error = TB_ERROR_INTERNAL}, c->userdata);
+		return;
+	}
+	*asked = (struct asked){.loyalty = loyalty, .call = *c, .fallback = fallback};
+	own.done = on_server;
+	own.userdata = asked;
+	enter(loyalty, &own);
+}
+
+void
+tb_loyalty_send(struct tb_loyalty *loyalty, const struct tb_call *c)
+{
+	if (knows(loyalty, c->op))
+		ask_server(loyalty, c, false);
+	else
+		c->done(&(struct tb_answer){.error = loyalty->state ? TB_ERROR_SERVER_REFUSED
+		                                                    : TB_ERROR_SERVER_UNREACHABLE,
+				.unsent = true},
+			c->userdata);
+}
+
+/* A reservation that was made here is given back here. */
+static bool
+is_ours(const struct tb_call *c)
+{
+	const char *reservation = json_string_value(json_object_get(c->params, "reservation"));
+
+	return c->op == TB_OP_REWARD_RELEASE && reservation && tb_offline_is_ours(reservation);
+}
+
 /* The rest of the call is filled in here. */
 static void
 call(struct tb_loyalty *loyalty, struct tb_call *c)
 {
 	const struct tb_conf *conf = loyalty->bridge->conf;
-	bool outer = loyalty->inside;
 
 	if (!c->caller.site) {
 		c->caller.site = conf->site;
@@ -79,12 +240,14 @@ call(struct tb_loyalty *loyalty, struct tb_call *c)
 	c->deadline_us = tb_loop_now_us(loyalty->bridge->loop) + conf->deadline_us;
 	if (!knows(loyalty, c->op)) {
 		c->done(&(struct tb_answer){.error = TB_ERROR_SERVER_REFUSED}, c->userdata);
-		return;
+	} else if (tb_loyalty_is_local(loyalty)) {
+		enter(loyalty, c);
+	} else if ((loyalty->link.known && !loyalty->link.up) || is_ours(c)) {
+		answer_offline(loyalty, c);
+	} else {
+		c->deadline_us -= TB_MIN(conf->deadline_us / 10, (uint64_t)MARGIN_MAX_US);
+		ask_server(loyalty, c, true);
 	}
-	tb_source_arm(loyalty->turn_end);
-	loyalty->inside = true;
-	loyalty->connector->call(loyalty->state, c);
-	loyalty->inside = outer;
 }
 
 static void
@@ -158,135 +321,26 @@ tb_loyalty_call(
 	tb_source_arm(loyalty->queued_end);
 }
 
-/* ---- a passage that earned coupons ---- */
-
-struct earned {
-	struct tb_loyalty *loyalty;
-	struct tb_request *request;
-	char *text; /* the connector's answer */
-	size_t len;
-	char *with_jobs; /* the same with the jobs in it */
-};
-
-static void
-give(struct earned *earned, const char *text, size_t len)
-{
-	tb_request_answer(earned->request, text, len);
-	free(earned->text);
-	free(earned->with_jobs);
-	free(earned);
-}
-
-/* The passage is posted whatever becomes of its print jobs: without them the till prints later. */
-static void
-on_jobs_kept(int error, void *userdata)
-{
-	struct earned *earned = userdata;
-
-	if (error < 0)
-		give(earned, earned->text, earned->len);
-	else
-		give(earned, earned->with_jobs, strlen(earned->with_jobs));
-}
-
-/* Queues each coupon and writes its job into it. NULL when there is nothing to write. */
-static char *
-queue_coupons(struct earned *earned, const char *first_name)
-{
-	struct tb_printing *printing = earned->loyalty->bridge->printing;
-	json_t *result = json_loadb(earned->text, earned->len, 0, NULL);
-	json_t *coupons = json_object_get(result, "coupons"), *coupon;
-	char *text = NULL;
-	unsigned queued = 0;
-	size_t i;
-
-	json_array_foreach(coupons, i, coupon) {
-		_cleanup_free_ char *job = NULL;
-		int r = tb_printing_coupon(printing, coupon, first_name, &job);
-
-		if (r < 0 && r != -ENODEV)
-			tb_log_warning("an earned coupon is not queued: %s", strerror(-r));
-		if (r >= 0 && job && json_object_set_new(coupon, "job", json_string(job)) == 0)
-			queued++;
-	}
-	if (queued > 0)
-		text = json_dumps(result, JSON_COMPACT);
-	json_decref(result);
-	return text;
-}
-
-static void
-on_customer(const struct tb_answer *answer, void *userdata)
-{
-	struct earned *earned = userdata;
-	struct tb_bridge *bridge = earned->loyalty->bridge;
-	json_t *shown = answer && answer->error == TB_OK
-	                        ? json_loadb(answer->json, answer->len, 0, NULL)
-	                        : NULL;
-	const char *first_name = json_string_value(
-		json_object_get(json_object_get(shown, "customer"), "first_name"));
-
-	earned->with_jobs = queue_coupons(earned, first_name);
-	json_decref(shown);
-	if (!earned->with_jobs) {
-		give(earned, earned->text, earned->len);
-		return;
-	}
-	if (tb_state_after_commit(bridge->state, on_jobs_kept, earned) < 0)
-		on_jobs_kept(-ENOMEM, earned);
-}
-
-/* The first name stands on the coupon, so the customer is asked for first. */
-static bool
-print_coupons(
-	struct tb_loyalty *loyalty, struct tb_request *request, const struct tb_answer *answer)
-{
-	struct earned *earned = calloc(1, sizeof(*earned));
-	const json_t *id = json_object_get(tb_request_params(request), "customer");
-	json_t *params;
-
-	if (!earned)
-		return false;
-	earned->loyalty = loyalty;
-	earned->request = request;
-	earned->len = answer->len;
-	earned->text = strndup(answer->json, answer->len);
-	if (!earned->text) {
-		free(earned);
-		return false;
-	}
-	params = id ? json_pack("{s:O}", "id", id) : NULL;
-	if (params)
-		tb_loyalty_call(loyalty, TB_OP_CUSTOMER_LOOKUP, params, on_customer, earned);
-	else
-		on_customer(NULL, earned);
-	json_decref(params);
-	return true;
-}
-
 /* ---- calls of a till ---- */
 
 static void
 on_answer(const struct tb_answer *answer, void *userdata)
 {
 	struct tb_request *request = userdata;
-	struct tb_loyalty *loyalty = tb_request_bridge(request)->loyalty;
 	_cleanup_free_ char *data = NULL;
 
-	if (answer->error != TB_OK) {
-		data = answer->json ? strndup(answer->json, answer->len) : NULL;
-		tb_request_fail(request, answer->error, data);
+	if (answer->error == TB_OK) {
+		tb_loyalty_answer(request, answer);
 		return;
 	}
-	if (answer->coupons > 0 && tb_request_method(request)->op == TB_OP_PASSAGE_POST &&
-		tb_request_bridge(request)->printing && print_coupons(loyalty, request, answer))
-		return;
-	tb_request_answer(request, answer->json, answer->len);
+	data = answer->json ? strndup(answer->json, answer->len) : NULL;
+	tb_request_fail(request, answer->error, data);
 }
 
 void
 tb_loyalty_method(struct tb_request *request)
 {
+	struct tb_bridge *bridge = tb_request_bridge(request);
 	json_t *params = tb_request_params(request);
 	struct tb_call c = {
 		.op = tb_request_method(request)->op,
@@ -299,44 +353,12 @@ tb_loyalty_method(struct tb_request *request)
 		.userdata = request,
 	};
 
-	if (tb_request_bridge(request)->loyalty)
-		call(tb_request_bridge(request)->loyalty, &c);
-	else
+	if (!bridge->loyalty)
 		tb_request_fail(request, TB_ERROR_SERVER_UNREACHABLE, NULL);
-}
-
-/* ---- the link ---- */
-
-static void
-link_changed(const struct tb_host *host, bool up)
-{
-	struct tb_loyalty *loyalty = host->userdata;
-	_cleanup_buf_ struct tb_buf buf = TB_BUF_INIT(0);
-	struct tb_jsonw w = TB_JSONW(&buf);
-
-	if (up == loyalty->up)
-		return;
-	loyalty->up = up;
-	loyalty->since_us = tb_loop_wall_us(loyalty->bridge->loop);
-	tb_loyalty_write_link(loyalty, &w);
-	if (tb_buf_error(&buf) == 0)
-		tb_events_emit(loyalty->bridge->events, TB_NOTICE_LINK, NULL, buf.data, buf.len);
-}
-
-void
-tb_loyalty_write_link(const struct tb_loyalty *loyalty, struct tb_jsonw *w)
-{
-	bool local = !loyalty || (loyalty->connector->flags & TB_CONNECTOR_LOCAL);
-	char since[TB_TIME_TEXT];
-
-	tb_jsonw_object(w, "link");
-	tb_jsonw_string(w, "state", local ? "none" : loyalty->up ? "up" : "down");
-	if (loyalty) {
-		tb_time_format(loyalty->since_us, 0, since);
-		tb_jsonw_string(w, "since", since);
-	}
-	tb_jsonw_int(w, "skew_ms", 0);
-	tb_jsonw_end_object(w);
+	else if (!tb_loyalty_is_local(bridge->loyalty) && tb_outbox_takes(c.op))
+		tb_outbox_take(bridge->outbox, request);
+	else
+		call(bridge->loyalty, &c);
 }
 
 /* ---- start and stop ---- */
@@ -365,6 +387,21 @@ setting(const struct tb_host *host, const char *key)
 	return tb_conf_get(conf, conf->connector, key);
 }
 
+/* The outbox is there with every connector: what it holds is shown, also where it cannot go. */
+static int
+start_server_parts(struct tb_loyalty *loyalty)
+{
+	struct tb_bridge *bridge = loyalty->bridge;
+	bool local = tb_loyalty_is_local(loyalty);
+	int r = tb_outbox_new(
+		bridge, !local, loyalty->connector->flags & TB_CONNECTOR_KEYED, &bridge->outbox);
+
+	if (r < 0 || local)
+		return r;
+	r = tb_offline_new(bridge, &bridge->offline);
+	return r < 0 ? r : tb_loyalty_link_init(loyalty);
+}
+
 int
 tb_loyalty_new(struct tb_bridge *bridge, struct tb_loyalty **ret, char **ret_why)
 {
@@ -376,7 +413,7 @@ tb_loyalty_new(struct tb_bridge *bridge, struct tb_loyalty **ret, char **ret_why
 	if (!loyalty)
 		return -ENOMEM;
 	loyalty->bridge = bridge;
-	loyalty->since_us = tb_loop_wall_us(bridge->loop);
+	loyalty->link.since_us = tb_loop_wall_us(bridge->loop);
 	tb_list_init(&loyalty->queued);
 	loyalty->host = (struct tb_host){
 		.loop = bridge->loop,
@@ -388,7 +425,8 @@ tb_loyalty_new(struct tb_bridge *bridge, struct tb_loyalty **ret, char **ret_why
 		.product_reference = conf->product_reference,
 		.country = conf->country,
 		.setting = setting,
-		.link_changed = link_changed,
+		.link_changed = tb_loyalty_link_changed,
+		.skew_measured = tb_loyalty_skew_measured,
 		.userdata = loyalty,
 	};
 	r = open_module(loyalty, ret_why);
@@ -400,6 +438,8 @@ tb_loyalty_new(struct tb_bridge *bridge, struct tb_loyalty **ret, char **ret_why
 			bridge->loop, RANK_QUEUED, on_queued, loyalty, &loyalty->queued_end);
 	if (r >= 0)
 		r = loyalty->connector->start(&loyalty->host, &loyalty->state, ret_why);
+	if (r >= 0)
+		r = start_server_parts(loyalty);
 	if (r < 0) {
 		tb_loyalty_free(loyalty);
 		return r;
@@ -416,13 +456,16 @@ tb_loyalty_free(struct tb_loyalty *loyalty)
 	if (loyalty->state) {
 		struct tb_connector_state *state = loyalty->state;
 
+		/* From here on every call is refused, those that were queued meanwhile too. */
+		loyalty->state = NULL;
 		loyalty->inside = true;
 		loyalty->connector->stop(state);
 		loyalty->inside = false;
-		/* From here on every call is refused, those that were queued meanwhile too. */
-		loyalty->state = NULL;
 		on_queued(loyalty);
 	}
+	tb_outbox_free(TAKE_PTR(loyalty->bridge->outbox));
+	tb_offline_free(TAKE_PTR(loyalty->bridge->offline));
+	tb_loyalty_link_done(loyalty);
 	tb_source_remove(&loyalty->turn_end);
 	tb_source_remove(&loyalty->queued_end);
 	tb_module_close(loyalty->module);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The front of the connector: loads the module, hands calls on, ends the turn. Deadlines, the cache
- * and the offline policy live here; what a customer's balance is does not.
+ * The front of the connector: loads the module, hands calls on, ends the turn. Deadlines, and who
+ * answers when the server does not, are decided here; what a customer's balance is is not.
  */
 #pragma once
 
@@ -10,6 +10,7 @@
 #include "bridge/rpc/request.h"
 #include "plugins/loyalty/connector.h"
 
+/* Starts the connector, and with it the outbox and, where it has a server, the offline front. */
 int tb_loyalty_new(struct tb_bridge *bridge, struct tb_loyalty **ret, char **ret_why);
 void tb_loyalty_free(struct tb_loyalty *loyalty);
 
@@ -23,3 +24,14 @@ void tb_loyalty_method(struct tb_request *request);
 
 /* The member "link" of bridge.status; loyalty may be NULL. */
 void tb_loyalty_write_link(const struct tb_loyalty *loyalty, struct tb_jsonw *w);
+
+/* The method's name of an operation. */
+const char *tb_loyalty_op_name(enum tb_op op);
+
+/* For the outbox: to the server and nobody else, until call->deadline_us. call is filled in. */
+void tb_loyalty_send(struct tb_loyalty *loyalty, const struct tb_call *call);
+/* Answers a till with a success of the connector; a passage's coupons are printed first. */
+void tb_loyalty_answer(struct tb_request *request, const struct tb_answer *answer);
+/* The server has taken an effect for which no till waits any more. */
+void tb_loyalty_delivered(struct tb_loyalty *loyalty, enum tb_op op, const json_t *params,
+	const struct tb_answer *answer);

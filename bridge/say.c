@@ -282,3 +282,20 @@ tb_say_rpc(enum tb_say_rpc what, const char *language)
 {
 	return rpc[what][language_of(language)];
 }
+
+const char *
+tb_say_queued(const char *language)
+{
+	static const char *const texts[N_LANGUAGES] = {
+		"N'a pas pu être envoyé au serveur de fidélité : c'est enregistré ici et sera "
+		"transmis plus tard.",
+		"Could not be sent to the loyalty server: it is kept here and will be delivered "
+		"later.",
+		"Konnte nicht an den Treueserver gesendet werden: es ist hier gespeichert und wird "
+		"später übermittelt.",
+		"Non è stato possibile inviarlo al server fedeltà: è registrato qui e verrà "
+		"trasmesso più tardi.",
+	};
+
+	return texts[language_of(language)];
+}

@@ -17,3 +17,7 @@ enum tb_say_rpc {
 	TB_SAY_NO_METHOD,
 };
 const char *tb_say_rpc(enum tb_say_rpc what, const char *language);
+
+/* What the cashier reads when an effect waits in the outbox: it could not be sent, and will be
+ * delivered later. */
+const char *tb_say_queued(const char *language);

@@ -299,6 +299,7 @@ check_alone(struct tb_check *check, const struct place *place, const struct tb_f
 {
 	struct tb_check alone = {
 		.tolerant = check->tolerant,
+		.bridges = check->bridges,
 		.is_payment_card = check->is_payment_card,
 		.userdata = check->userdata,
 	};
@@ -400,7 +401,7 @@ check_object(struct tb_check *check, const struct place *place, const struct tb_
 		const struct tb_field *field = find_row(shape, object, name);
 		struct place inner = {.parent = place, .name = name};
 
-		if (field) {
+		if (field && (!(field->flags & TB_BRIDGES) || check->bridges)) {
 			seen |= UINT64_C(1) << (field - shape->fields);
 			check_field(check, &inner, field, value);
 		} else if (check->tolerant) {

@@ -14,6 +14,8 @@
 struct tb_check {
 	/* Members that no row has are taken out of the object instead of being refused. */
 	bool tolerant;
+	/* Members that are for other bridges are taken. */
+	bool bridges;
 	/* Whether a bare number is a payment card's; NULL: nobody can say. */
 	bool (*is_payment_card)(const char *code, void *userdata);
 	void *userdata;

@@ -7,6 +7,7 @@
 #include "bridge/devices.h"
 #include "bridge/events.h"
 #include "bridge/loyalty.h"
+#include "bridge/outbox.h"
 #include "bridge/rpc/methods.h"
 #include "bridge/rpc/rpc.h"
 
@@ -44,10 +45,8 @@ tb_method_bridge_status(struct tb_request *request)
 	tb_jsonw_object(&w, NULL);
 	write_product(&w, bridge->conf);
 	tb_loyalty_write_link(bridge->loyalty, &w);
-	/* Nothing waits with a connector that answers from this machine. */
 	tb_jsonw_object(&w, "outbox");
-	tb_jsonw_int(&w, "depth", 0);
-	tb_jsonw_int(&w, "oldest_s", 0);
+	tb_outbox_write(bridge->outbox, &w);
 	tb_jsonw_end_object(&w);
 	tb_jsonw_array(&w, "devices");
 	if (bridge->devices)

@@ -150,6 +150,7 @@ check_params(struct tb_request *request)
 {
 	struct tb_check check = {
 		.tolerant = request->method->flags & TB_METHOD_TOLERANT,
+		.bridges = request->site != NULL,
 		.is_payment_card = is_payment_card,
 		.userdata = request->bridge,
 	};
@@ -177,8 +178,6 @@ tb_request_start(struct tb_request *request, const char *name, json_t *params, c
 		return;
 	}
 	request->method = tb_method_find(name);
-	if (!request->method && request->site)
-		request->method = tb_method_find_of_bridges(name);
 	if (!request->method) {
 		tb_request_reject(request, TB_RPC_METHOD_NOT_FOUND);
 		return;

@@ -30,6 +30,8 @@ enum {
 	/* Of a list: an item with a value at fault does not refuse the others. It is handed on as
 	 * {"fault": [{pointer, code}]}, which no shape has, and the connector reports it. */
 	TB_ALONE = 1 << 2,
+	/* What one bridge says to another: only a caller with a token has it. */
+	TB_BRIDGES = 1 << 3,
 };
 
 struct tb_shape;

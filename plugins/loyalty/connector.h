@@ -54,7 +54,6 @@
 	X(PASSAGE_SHOW, "passage.show") \
 	X(PROGRAM_REPLACE, "program.replace") \
 	X(PROGRAM_SHOW, "program.show") \
-	X(PROGRAM_VERSIONS, "program.versions") \
 	X(REPORT_EXPORT, "report.export") \
 	X(REPORT_SUMMARY, "report.summary") \
 	X(REWARD_DEDUCT, "reward.deduct") \
@@ -85,6 +84,8 @@ struct tb_answer {
 	unsigned coupons;
 	/* The id of the customer whose account changed, NULL when none did. */
 	const char *changed_customer;
+	/* With TB_ERROR_SERVER_UNREACHABLE: nothing of the call can have reached the server. */
+	bool unsent;
 };
 
 typedef void (*tb_done_fn)(const struct tb_answer *answer, void *userdata);
@@ -120,6 +121,8 @@ struct tb_host {
 	/* Tells the bridge that the link to a server went up or down; NULL for a local connector.
 	 */
 	void (*link_changed)(const struct tb_host *host, bool up);
+	/* Tells between what the server's clock is ahead of ours, as one answer showed. */
+	void (*skew_measured)(const struct tb_host *host, int64_t low_us, int64_t high_us);
 	void *userdata;
 };
 
@@ -154,6 +157,13 @@ struct tb_connector {
 
 	/* Ends everything: calls not answered yet are answered TB_ERROR_SERVER_UNREACHABLE. */
 	void (*stop)(struct tb_connector_state *state);
+
+	/*
+	 * Asks the server for a sign of life, and tells host->link_changed when that has changed.
+	 * Called once a second while the link is down, and once at the start. NULL for a local
+	 * connector.
+	 */
+	void (*probe)(struct tb_connector_state *state, uint64_t deadline_us);
 };
 
 #define TB_CONNECTOR_SYMBOL "tb_connector"

@@ -71,23 +71,27 @@ exchange_free(struct exchange *x)
 	free(x);
 }
 
-static int64_t
-skew_of(const struct exchange *x, int64_t now_us)
+/* The header counts whole seconds, and was written at some time between asking and now. */
+static void
+measure_skew(const struct exchange *x, int64_t now_us, struct tb_exchange_end *e)
 {
 	struct tm date = x->date;
-	/* The header counts whole seconds: on the average it is half a second behind. */
-	int64_t server_us = (int64_t)timegm(&date) * TB_USEC_PER_SEC + TB_USEC_PER_SEC / 2;
+	int64_t server_us = (int64_t)timegm(&date) * TB_USEC_PER_SEC;
 
-	return server_us - (x->sent_wall_us + (now_us - x->sent_wall_us) / 2);
+	e->has_skew = true;
+	e->skew_low_us = server_us - now_us;
+	e->skew_high_us = server_us + TB_USEC_PER_SEC - x->sent_wall_us;
 }
 
 static void
 end(struct exchange *x, CURLcode code)
 {
 	struct tb_exchange_end e = {.body = "", .content_type = x->content_type, .why = ""};
-	long status = 0;
+	long status = 0, sent = 0;
 
 	curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &sent);
+	e.unsent = sent == 0;
 	if (code != CURLE_OK) {
 		e.why = x->error[0] ? x->error : curl_easy_strerror(code);
 	} else if (tb_buf_error(&x->answer)) {
@@ -99,10 +103,8 @@ end(struct exchange *x, CURLcode code)
 		e.status = status;
 		e.body = x->answer.data ? x->answer.data : "";
 		e.len = x->answer.len;
-		if (x->has_date) {
-			e.has_skew = true;
-			e.skew_us = skew_of(x, tb_loop_wall_us(x->owner->loop));
-		}
+		if (x->has_date)
+			measure_skew(x, tb_loop_wall_us(x->owner->loop), &e);
 	}
 	x->fn(&e, x->userdata);
 	exchange_free(x);

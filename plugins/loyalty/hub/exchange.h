@@ -24,8 +24,8 @@ struct tb_exchange_settings {
 
 /*
  * How an exchange ended. status is the HTTP status, 0 when there was no whole answer that belongs
- * to the request: then why is a sentence without personal data. skew_us is the server's clock less
- * ours as its Date header and half the round trip tell, valid when has_skew.
+ * to the request: then why is a sentence without personal data. The server's clock less ours lies
+ * between skew_low_us and skew_high_us, as its Date header tells, valid when has_skew.
  */
 struct tb_exchange_end {
 	long status;
@@ -33,8 +33,9 @@ struct tb_exchange_end {
 	size_t len;
 	const char *content_type; /* "" when there was none */
 	const char *why;
+	bool unsent; /* nothing of the request has left */
 	bool has_skew;
-	int64_t skew_us;
+	int64_t skew_low_us, skew_high_us;
 };
 
 typedef void (*tb_exchange_fn)(const struct tb_exchange_end *end, void *userdata);

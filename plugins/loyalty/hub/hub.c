@@ -21,6 +21,7 @@ struct tb_connector_state {
 	struct tb_exchanges *exchanges;
 	size_t under_way;
 	bool up, known; /* the link as last told */
+	bool probing;
 };
 
 struct hub_call {
@@ -105,6 +106,13 @@ answer_body(const struct tb_call *call, const struct tb_exchange_end *end)
 }
 
 static void
+tell_skew(struct tb_connector_state *state, const struct tb_exchange_end *end)
+{
+	if (end->has_skew && state->host->skew_measured)
+		state->host->skew_measured(state->host, end->skew_low_us, end->skew_high_us);
+}
+
+static void
 exchanged(const struct tb_exchange_end *end, void *userdata)
 {
 	struct hub_call *hc = userdata;
@@ -114,13 +122,15 @@ exchanged(const struct tb_exchange_end *end, void *userdata)
 
 	free(hc);
 	state->under_way--;
+	tell_skew(state, end);
 	if (end->status != 0 && answer_body(&call, end)) {
 		tell_link(state, true, NULL);
 		return;
 	}
 	snprintf(why, sizeof(why), "status %ld without an answer", end->status);
 	tell_link(state, false, end->status ? why : end->why);
-	answer_error(&call, TB_ERROR_SERVER_UNREACHABLE, NULL);
+	call.done(&(struct tb_answer){.error = TB_ERROR_SERVER_UNREACHABLE, .unsent = end->unsent},
+		call.userdata);
 }
 
 static void
@@ -152,6 +162,38 @@ hub_call(struct tb_connector_state *state, const struct tb_call *call)
 		free(hc);
 		answer_error(call, TB_ERROR_INTERNAL, NULL);
 	}
+}
+
+/* ---- a sign of life ---- */
+
+/* Any answer of a hub is one, also that it does not let us in. */
+static void
+probed(const struct tb_exchange_end *end, void *userdata)
+{
+	struct tb_connector_state *state = userdata;
+	json_t *body = end->status ? json_loadb(end->body, end->len, JSON_ALLOW_NUL, NULL) : NULL;
+	bool ours = json_is_object(body) &&
+	            (end->status == 200 || json_is_string(json_object_get(body, "code")));
+	char why[64];
+
+	json_decref(body);
+	state->probing = false;
+	snprintf(why, sizeof(why), "status %ld without an answer", end->status);
+	if (ours)
+		tell_skew(state, end);
+	tell_link(state, ours, end->status ? why : end->why);
+}
+
+static void
+hub_probe(struct tb_connector_state *state, uint64_t deadline_us)
+{
+	char *body;
+
+	if (state->probing)
+		return;
+	body = strdup("{}");
+	state->probing = body && tb_exchanges_post(state->exchanges, "/v1/bridge.status", NULL,
+					 body, deadline_us, probed, state) == 0;
 }
 
 /* Nothing is kept back: every call is its own exchange. */
@@ -258,4 +300,5 @@ TB_EXPORT const struct tb_connector tb_connector = {
 	.call = hub_call,
 	.turn_end = hub_turn_end,
 	.stop = hub_stop,
+	.probe = hub_probe,
 };

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the outbox share: outbox.c takes effects and answers tills, outbox-send.c sends
+ * them, outbox-words.c makes what is said. Memory is for what is under way and for tills that wait;
+ * whatever else waits is on disk alone.
+ */
+#pragma once
+
+#include "base/list.h"
+#include "bridge/outbox-journal.h"
+#include "bridge/outbox.h"
+
+#define TB_OUTBOX_READY_MAX 64 /* entries known to be free to go, of any number that wait */
+
+/* One that is about to be sent, under way, or answered and not yet written down. */
+struct tb_outbox_entry {
+	struct tb_list node; /* in urgent, ready, flying, done or writing */
+	struct tb_outbox *outbox;
+	struct tb_outbox_row row; /* only seq until it is sent */
+	json_t *params;           /* while it is under way */
+	uint64_t not_before_us;
+	unsigned failures;
+	uint64_t deadline_us; /* of the till that waits, 0 when none does */
+	/* What came of it, once it is in done. */
+	enum tb_error error;
+	bool drop; /* a refusal that the till is told is no entry any more */
+	char *answer;
+	size_t answer_len;
+	char *problem; /* what belongs to the error's data */
+};
+
+/* A till that waits for what becomes of an entry. */
+struct tb_outbox_wait {
+	struct tb_list node; /* in waiting, the first to end first */
+	struct tb_outbox *outbox;
+	struct tb_request *request;
+	int64_t seq;
+	uint64_t until_us;
+	bool first; /* its call made the entry */
+	char *text; /* what it is told once it is on disk */
+	size_t len;
+};
+
+struct tb_outbox {
+	struct tb_bridge *bridge;
+	struct tb_outbox_journal *journal;
+	bool delivers, keyed, stopping;
+
+	/* sending */
+	struct tb_source *pump; /* at the end of a turn, when all is on disk */
+	struct tb_source *timer;
+	struct tb_list urgent, ready, flying, done, writing;
+	unsigned n_ready, n_flying, n_done;
+	uint64_t done_since_us;
+	int64_t cursor; /* rows up to here were looked at */
+	bool scanned;   /* … and there are none behind */
+	bool down;      /* the link; false as long as it is not known */
+	unsigned failures;
+	uint64_t retry_us;
+	uint64_t write_again_us; /* after a disk that took nothing */
+
+	/* tills */
+	struct tb_source *deadline;
+	struct tb_list waiting;
+	int64_t n_first; /* waiting ones whose call made the entry */
+
+	/* what is shown */
+	int64_t n_open, n_refused;
+	int64_t told_depth;
+	uint64_t told_us;
+	struct tb_source *tell;
+	uint64_t prune_us;
+};
+
+/* outbox.c: what became of an entry, for the tills that wait for it. */
+void tb_outbox_tell_confirmed(struct tb_outbox *outbox, const struct tb_outbox_entry *entry,
+	const struct tb_answer *answer);
+void tb_outbox_tell_refused(struct tb_outbox *outbox, const struct tb_outbox_entry *entry);
+/* The link is down: nobody is let wait for it. */
+void tb_outbox_tell_queued(struct tb_outbox *outbox);
+bool tb_outbox_has_waiting(const struct tb_outbox *outbox, int64_t seq);
+/* The depth has changed: an event follows. */
+void tb_outbox_changed(struct tb_outbox *outbox);
+
+/* outbox-send.c */
+int tb_outbox_send_init(struct tb_outbox *outbox);
+void tb_outbox_send_done(struct tb_outbox *outbox);
+/* A new entry is on disk; deadline_us of the till that waits for it, 0 when none does. */
+void tb_outbox_send_new(struct tb_outbox *outbox, int64_t seq, uint64_t deadline_us);
+/* Writes down what has been answered, so that the table says what is so. */
+void tb_outbox_write_done(struct tb_outbox *outbox);
+/* Looks at all rows again, and tries at once. */
+void tb_outbox_send_again(struct tb_outbox *outbox);
+/* The till of an entry that may be under way was told that it is queued. */
+void tb_outbox_send_told(struct tb_outbox *outbox, int64_t seq);
+/* Whether the entry is under way now. */
+bool tb_outbox_is_flying(const struct tb_outbox *outbox, int64_t seq);
+
+/* outbox-words.c */
+/* The text for a till whose effect waits; offline has been told of it. NULL without memory. */
+char *tb_outbox_queued_answer(
+	struct tb_outbox *outbox, const struct tb_outbox_row *row, const json_t *params);
+/* "o_17" and back; 0 when text is none. */
+void tb_outbox_id_format(int64_t seq, char *out);
+int64_t tb_outbox_id_parse(const char *text);
+/* The text of an id that the server would draw likewise; kind 'p' or 'c'. */
+int tb_outbox_draw(struct tb_loop *loop, char kind, char *out);
+#define TB_OUTBOX_DRAWN_TEXT 32
+/* Whether two calls are the same as JSON values, the key aside. */
+int tb_outbox_hash(enum tb_op op, json_t *params, uint8_t *out);

@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sending what waits: which entry may go, four at a time, one account's in their order, again and
+ * again with growing pauses. What was answered is written down in pieces, since saying it twice is
+ * safe where the server knows keys. It answers no till itself.
+ */
+#include "bridge/outbox-parts.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/log.h"
+#include "bridge/conf.h"
+#include "bridge/loyalty.h"
+#include "bridge/state.h"
+
+#define SCAN_PIECE 256         /* rows looked at in one turn */
+#define WRITE_PIECE 64         /* answered entries that are written together */
+#define WRITE_AFTER_US 20000   /* … or after this long */
+#define WRITE_AGAIN_US 1000000 /* after a disk that took nothing */
+#define PAUSE_FIRST_US 1000000
+#define PAUSE_MAX_US 30000000
+#define SEND_MAX_US 30000000 /* how long one attempt may take, at most */
+#define PRUNE_US (UINT64_C(3600) * 1000000)
+
+static uint64_t
+now_us(const struct tb_outbox *outbox)
+{
+	return tb_loop_now_us(outbox->bridge->loop);
+}
+
+static void
+arm(struct tb_outbox *outbox)
+{
+	if (!outbox->stopping)
+		(void)tb_source_arm(outbox->pump);
+}
+
+/* Full jitter: anything up to 1, 2, 4 … 30 s, so that a hundred tills do not come at once. */
+static uint64_t
+pause_us(unsigned failures)
+{
+	uint64_t most = PAUSE_MAX_US;
+	uint32_t chance = 0;
+
+	if (failures < 6)
+		most = TB_MIN((uint64_t)PAUSE_FIRST_US << (failures ? failures - 1 : 0), most);
+	(void)!getrandom(&chance, sizeof(chance), 0);
+	return most * chance / UINT32_MAX;
+}
+
+/* ---- entries ---- */
+
+static struct tb_outbox_entry *
+entry_new(struct tb_outbox *outbox, int64_t seq)
+{
+	struct tb_outbox_entry *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	tb_list_init(&e->node);
+	e->outbox = outbox;
+	e->row.seq = seq;
+	return e;
+}
+
+/* What was loaded for one attempt. */
+static void
+unload(struct tb_outbox_entry *e)
+{
+	int64_t seq = e->row.seq;
+
+	tb_outbox_row_done(&e->row);
+	e->row.seq = seq;
+	json_decref(e->params);
+	e->params = NULL;
+}
+
+static void
+entry_free(struct tb_outbox_entry *e)
+{
+	tb_list_remove(&e->node);
+	unload(e);
+	free(e->answer);
+	free(e->problem);
+	free(e);
+}
+
+static struct tb_outbox_entry *
+find_in(struct tb_list *list, int64_t seq)
+{
+	struct tb_outbox_entry *e;
+
+	tb_list_for_each(e, list, node)
+		if (e->row.seq == seq)
+			return e;
+	return NULL;
+}
+
+static bool
+is_known(struct tb_outbox *outbox, int64_t seq)
+{
+	struct tb_list *const lists[] = {
+		&outbox->urgent, &outbox->ready, &outbox->flying, &outbox->done, &outbox->writing};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		if (find_in(lists[i], seq))
+			return true;
+	return false;
+}
+
+bool
+tb_outbox_is_flying(const struct tb_outbox *outbox, int64_t seq)
+{
+	return find_in((struct tb_list *)&outbox->flying, seq) != NULL;
+}
+
+void
+tb_outbox_send_told(struct tb_outbox *outbox, int64_t seq)
+{
+	struct tb_outbox_entry *e = find_in(&outbox->flying, seq);
+
+	if (e)
+		e->row.told = true;
+}
+
+static void
+make_ready(struct tb_outbox *outbox, int64_t seq)
+{
+	struct tb_outbox_entry *e;
+
+	if (is_known(outbox, seq))
+		return;
+	e = entry_new(outbox, seq);
+	if (!e) {
+		/* It is found again when all is looked at again. */
+		outbox->cursor = 0;
+		outbox->scanned = false;
+		return;
+	}
+	tb_list_append(&outbox->ready, &e->node);
+	outbox->n_ready++;
+	arm(outbox);
+}
+
+/* ---- who may go ---- */
+
+/* Looks at the next rows. They may be many, so a turn takes a piece of them. */
+static void
+scan(struct tb_outbox *outbox)
+{
+	struct tb_outbox_head head;
+	int r = 1;
+
+	for (unsigned n = 0; n < SCAN_PIECE && outbox->n_ready < TB_OUTBOX_READY_MAX && r > 0;
+		n++) {
+		r = tb_outbox_journal_next(outbox->journal, outbox->cursor, &head);
+		if (r > 0) {
+			outbox->cursor = head.seq;
+			if (!head.blocked)
+				make_ready(outbox, head.seq);
+		}
+	}
+	outbox->scanned = r <= 0;
+	if (r < 0)
+		tb_log_error("outbox: state.db cannot be read: %s", strerror(-r));
+}
+
+/* The next of the account, which nothing stands before any more. */
+static void
+free_successor(struct tb_outbox *outbox, const char *account, int64_t seq)
+{
+	struct tb_outbox_head head;
+
+	if (tb_outbox_journal_successor(outbox->journal, account, seq, &head) > 0 && !head.blocked)
+		make_ready(outbox, head.seq);
+}
+
+/* Those who waited for another account's entry, which is written down. */
+static void
+free_waiters(struct tb_outbox *outbox, int64_t seq)
+{
+	struct tb_outbox_head head = {};
+
+	while (tb_outbox_journal_waiter(outbox->journal, seq, head.seq, &head) > 0)
+		if (!head.blocked)
+			make_ready(outbox, head.seq);
+}
+
+void
+tb_outbox_send_new(struct tb_outbox *outbox, int64_t seq, uint64_t deadline_us)
+{
+	struct tb_outbox_head head;
+	struct tb_outbox_entry *e;
+
+	arm(outbox);
+	outbox->scanned = false;
+	/* A till waits: it does not stand in line behind what was left from yesterday. */
+	if (deadline_us == 0 || !outbox->delivers || is_known(outbox, seq) ||
+		tb_outbox_journal_next(outbox->journal, seq - 1, &head) <= 0 || head.seq != seq ||
+		head.blocked)
+		return;
+	e = entry_new(outbox, seq);
+	if (!e)
+		return;
+	e->deadline_us = deadline_us;
+	tb_list_append(&outbox->urgent, &e->node);
+}
+
+void
+tb_outbox_send_again(struct tb_outbox *outbox)
+{
+	struct tb_outbox_entry *e;
+
+	tb_list_for_each(e, &outbox->ready, node)
+		e->not_before_us = 0;
+	tb_list_for_each(e, &outbox->urgent, node)
+		e->not_before_us = 0;
+	outbox->cursor = 0;
+	outbox->scanned = false;
+	outbox->retry_us = 0;
+	arm(outbox);
+}
+
+/* ---- writing down what came of it ---- */
+
+static void
+set_timer(struct tb_outbox *outbox)
+{
+	uint64_t at_us = TB_NEVER;
+	struct tb_outbox_entry *e;
+
+	if (!tb_list_empty(&outbox->done))
+		at_us = TB_MAX(outbox->done_since_us + WRITE_AFTER_US, outbox->write_again_us);
+	if (outbox->delivers && outbox->n_flying < TB_OUTBOX_LANES) {
+		tb_list_for_each(e, &outbox->ready, node)
+			at_us = TB_MIN(at_us, TB_MAX(e->not_before_us, outbox->retry_us));
+		tb_list_for_each(e, &outbox->urgent, node)
+			at_us = TB_MIN(at_us, TB_MAX(e->not_before_us, outbox->retry_us));
+		if (!outbox->scanned && outbox->n_ready < TB_OUTBOX_READY_MAX)
+			at_us = TB_MIN(at_us, TB_MAX(now_us(outbox), outbox->retry_us));
+	}
+	(void)tb_source_set_timer(outbox->timer, at_us);
+}
+
+static void
+on_written(int error, void *userdata)
+{
+	struct tb_outbox *outbox = userdata;
+	struct tb_outbox_entry *e, *next;
+
+	if (error < 0)
+		outbox->write_again_us = now_us(outbox) + WRITE_AGAIN_US;
+	tb_list_for_each_safe(e, next, &outbox->writing, node) {
+		/* A till that is told of a refusal waits for nothing any more. */
+		if (e->drop)
+			tb_outbox_tell_refused(outbox, e);
+		if (error < 0) {
+			tb_list_remove(&e->node);
+			tb_list_append(&outbox->done, &e->node);
+			outbox->n_done++;
+			continue;
+		}
+		if (e->drop || e->row.op == TB_OP_CUSTOMER_CREATE)
+			free_waiters(outbox, e->row.seq);
+		entry_free(e);
+	}
+	arm(outbox);
+}
+
+static int
+write_one(struct tb_outbox *outbox, const struct tb_outbox_entry *e)
+{
+	/* What a till was told of anything but a passage is what it is told again. */
+	bool keep = e->row.told && e->row.op != TB_OP_PASSAGE_POST &&
+	            e->row.op != TB_OP_PASSAGE_REVERSE && e->row.op != TB_OP_PASSAGE_AMEND;
+
+	if (e->drop)
+		return tb_outbox_journal_drop(outbox->journal, e->row.seq);
+	if (e->error != TB_OK)
+		return tb_outbox_journal_refuse(
+			outbox->journal, e->row.seq, tb_error_word(e->error));
+	return tb_outbox_journal_confirm(
+		outbox->journal, e->row.seq, keep ? NULL : e->answer, e->answer_len);
+}
+
+void
+tb_outbox_write_done(struct tb_outbox *outbox)
+{
+	struct tb_state *state = outbox->bridge->state;
+	struct tb_outbox_entry *e, *next;
+	int r;
+
+	if (tb_list_empty(&outbox->done))
+		return;
+	r = tb_state_begin(state);
+	if (r < 0) {
+		outbox->write_again_us = now_us(outbox) + WRITE_AGAIN_US;
+		return;
+	}
+	tb_list_for_each_safe(e, next, &outbox->done, node) {
+		r = write_one(outbox, e);
+		if (r < 0)
+			break;
+		tb_list_remove(&e->node);
+		tb_list_append(&outbox->writing, &e->node);
+		outbox->n_done--;
+	}
+	if (r == 0)
+		r = tb_state_after_commit(state, on_written, outbox);
+	if (r < 0) {
+		tb_state_doom(state, r);
+		on_written(r, outbox);
+	}
+}
+
+static void
+to_done(struct tb_outbox *outbox, struct tb_outbox_entry *e)
+{
+	if (tb_list_empty(&outbox->done))
+		outbox->done_since_us = now_us(outbox);
+	tb_list_append(&outbox->done, &e->node);
+	outbox->n_done++;
+	outbox->n_open--;
+}
+
+/* ---- what the server says ---- */
+
+static void
+confirmed(struct tb_outbox *outbox, struct tb_outbox_entry *e, const struct tb_answer *answer)
+{
+	e->answer = strndup(answer->json, answer->len);
+	e->answer_len = answer->len;
+	to_done(outbox, e);
+	if (!e->answer)
+		e->answer_len = 0; /* it is delivered; only its words are lost */
+	tb_outbox_tell_confirmed(outbox, e, answer);
+	free_successor(outbox, e->row.account, e->row.seq);
+}
+
+static void
+refused(struct tb_outbox *outbox, struct tb_outbox_entry *e, const struct tb_answer *answer)
+{
+	e->error = answer->error;
+	e->drop = !e->row.told &&
+	          (tb_outbox_has_waiting(outbox, e->row.seq) || e->row.op == TB_OP_REWARD_DEDUCT);
+	if (answer->json)
+		e->problem = strndup(answer->json, answer->len);
+	to_done(outbox, e);
+	if (e->drop) {
+		/* The till waits for this alone. */
+		tb_outbox_write_done(outbox);
+	} else {
+		outbox->n_refused++;
+		tb_log_warning("outbox: the server refuses a %s for good (%s): to be settled by "
+			       "hand, tillctl outbox",
+			tb_loyalty_op_name(e->row.op), tb_error_word(answer->error));
+	}
+	if (e->drop || e->row.op != TB_OP_CUSTOMER_CREATE)
+		free_successor(outbox, e->row.account, e->row.seq);
+}
+
+/* No answer, or one that may be another one later. */
+static void
+failed(struct tb_outbox *outbox, struct tb_outbox_entry *e, const struct tb_answer *answer)
+{
+	bool link = answer->error == TB_ERROR_SERVER_UNREACHABLE;
+	enum tb_outbox_state state = link && !answer->unsent ? TB_OUTBOX_UNKNOWN : TB_OUTBOX_QUEUED;
+	int64_t seq = e->row.seq;
+	int r;
+
+	if (e->row.op == TB_OP_REWARD_DEDUCT && !e->row.told &&
+		!tb_outbox_has_waiting(outbox, seq)) {
+		/* Its till was told that nothing came of it. */
+		e->error = answer->error;
+		e->drop = true;
+		to_done(outbox, e);
+		free_successor(outbox, e->row.account, seq);
+		return;
+	}
+	r = outbox->stopping && outbox->keyed ? 0
+	                                      : tb_outbox_journal_failed(outbox->journal, seq,
+							state, tb_error_word(answer->error));
+	if (r < 0)
+		tb_log_warning("outbox: a failed try is not written down: %s", strerror(-r));
+	e->failures++;
+	e->deadline_us = 0;
+	if (link) {
+		outbox->failures++;
+		outbox->retry_us = now_us(outbox) + pause_us(outbox->failures);
+	} else {
+		e->not_before_us = now_us(outbox) + pause_us(e->failures);
+	}
+	unload(e);
+	/* It was the first, and stays so. */
+	tb_list_insert(outbox->ready.next, &e->node);
+	outbox->n_ready++;
+}
+
+/* A till that is not let in any more is a matter for the installer: what waits is not refused. */
+static bool
+may_change(const struct tb_outbox_entry *e, enum tb_error error)
+{
+	return tb_error_retryable(error) || (error == TB_ERROR_NOT_PERMITTED && e->row.told);
+}
+
+static void
+on_sent(const struct tb_answer *answer, void *userdata)
+{
+	struct tb_outbox_entry *e = userdata;
+	struct tb_outbox *outbox = e->outbox;
+
+	tb_list_remove(&e->node);
+	outbox->n_flying--;
+	if (answer->error == TB_OK)
+		confirmed(outbox, e, answer);
+	else if (may_change(e, answer->error))
+		failed(outbox, e, answer);
+	else
+		refused(outbox, e, answer);
+	tb_outbox_changed(outbox);
+	arm(outbox);
+}
+
+/* ---- sending ---- */
+
+static void
+transmit(struct tb_outbox *outbox, struct tb_outbox_entry *e)
+{
+	const struct tb_conf *conf = outbox->bridge->conf;
+	uint64_t patience_us = TB_MIN(
+		conf->deadline_us * (1 + TB_MIN(e->row.tries, UINT64_C(100))), SEND_MAX_US);
+	struct tb_call call = {
+		.op = e->row.op,
+		.caller = {.site = e->row.site, .till = e->row.till, .by = e->row.by},
+		.key = e->row.key,
+		.params = e->params,
+		.deadline_us = now_us(outbox) + TB_MAX(patience_us, conf->deadline_us),
+		.done = on_sent,
+		.userdata = e,
+	};
+
+	/* The first try ends with the till's patience; a slow line is given more each time. */
+	if (e->deadline_us)
+		call.deadline_us = e->deadline_us;
+	tb_loyalty_send(outbox->bridge->loyalty, &call);
+}
+
+/* False when there is nothing to send: it is gone, or cannot be read. */
+static bool
+load(struct tb_outbox *outbox, struct tb_outbox_entry *e)
+{
+	struct tb_outbox_row row = {};
+	int r = tb_outbox_journal_get(outbox->journal, e->row.seq, &row);
+
+	if (r <= 0)
+		return false;
+	e->row = row;
+	e->params = row.params && row.state != TB_OUTBOX_REFUSED ? json_loads(row.params, 0, NULL)
+	                                                         : NULL;
+	free(e->row.params);
+	e->row.params = NULL;
+	return e->params != NULL && row.op != TB_OP_COUNT;
+}
+
+static struct tb_outbox_entry *
+first_due(struct tb_list *list, uint64_t now)
+{
+	struct tb_outbox_entry *e;
+
+	tb_list_for_each(e, list, node)
+		if (e->not_before_us <= now)
+			return e;
+	return NULL;
+}
+
+static struct tb_outbox_entry *
+take_due(struct tb_outbox *outbox)
+{
+	uint64_t now = now_us(outbox);
+	struct tb_outbox_entry *e = first_due(&outbox->urgent, now);
+
+	if (!e) {
+		e = first_due(&outbox->ready, now);
+		outbox->n_ready -= e != NULL;
+	}
+	if (e)
+		tb_list_remove(&e->node);
+	return e;
+}
+
+/* As many as may be under way: without a link one, now and then, to see whether it is back. */
+static bool
+has_lane(const struct tb_outbox *outbox)
+{
+	if (outbox->retry_us > tb_loop_now_us(outbox->bridge->loop))
+		return false;
+	return outbox->n_flying < (outbox->down ? 1 : TB_OUTBOX_LANES);
+}
+
+static void
+send_due(struct tb_outbox *outbox)
+{
+	struct tb_outbox_entry *e;
+
+	while (has_lane(outbox) && (e = take_due(outbox))) {
+		if (!load(outbox, e)) {
+			entry_free(e);
+			continue;
+		}
+		tb_list_append(&outbox->flying, &e->node);
+		outbox->n_flying++;
+		transmit(outbox, e);
+	}
+}
+
+static void
+prune(struct tb_outbox *outbox)
+{
+	if (outbox->prune_us > now_us(outbox))
+		return;
+	outbox->prune_us = now_us(outbox) + PRUNE_US;
+	(void)tb_outbox_journal_prune(outbox->journal);
+}
+
+/* At the end of a turn: what was taken in it is on disk. */
+static void
+on_pump(void *userdata)
+{
+	struct tb_outbox *outbox = userdata;
+
+	if (outbox->stopping)
+		return;
+	if (outbox->n_done >= WRITE_PIECE ||
+		(outbox->n_done > 0 && outbox->done_since_us + WRITE_AFTER_US <= now_us(outbox) &&
+			outbox->write_again_us <= now_us(outbox)))
+		tb_outbox_write_done(outbox);
+	if (outbox->delivers) {
+		if (!outbox->scanned && has_lane(outbox))
+			scan(outbox);
+		send_due(outbox);
+		prune(outbox);
+	}
+	set_timer(outbox);
+}
+
+static void
+on_timer(void *userdata)
+{
+	arm(userdata);
+}
+
+int
+tb_outbox_send_init(struct tb_outbox *outbox)
+{
+	struct tb_list *const lists[] = {
+		&outbox->urgent, &outbox->ready, &outbox->flying, &outbox->done, &outbox->writing};
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		tb_list_init(lists[i]);
+	r = tb_loop_add_turn_end(
+		outbox->bridge->loop, TB_RANK_STATE + 1, on_pump, outbox, &outbox->pump);
+	if (r == 0)
+		r = tb_loop_add_timer(outbox->bridge->loop, 1000, on_timer, outbox, &outbox->timer);
+	return r;
+}
+
+void
+tb_outbox_send_done(struct tb_outbox *outbox)
+{
+	struct tb_list *const lists[] = {
+		&outbox->urgent, &outbox->ready, &outbox->flying, &outbox->done, &outbox->writing};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		while (!tb_list_empty(lists[i]))
+			entry_free(tb_list_first(lists[i], struct tb_outbox_entry, node));
+	tb_source_remove(&outbox->pump);
+	tb_source_remove(&outbox->timer);
+}

@@ -1,0 +1,796 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The front of the outbox: takes an effect, recognises one that was said before (R14), and answers
+ * the till, within its deadline, with what the server said or that it is queued. How it is sent is
+ * outbox-send.c.
+ */
+#include "bridge/outbox-parts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/timestamp.h"
+#include "bridge/conf.h"
+#include "bridge/events.h"
+#include "bridge/loyalty.h"
+#include "bridge/offline.h"
+#include "bridge/rpc/methods.h"
+#include "bridge/state.h"
+
+#define MARGIN_MAX_US 100000 /* of a deadline, so that the answer is there when it ends */
+#define TELL_US 1000000      /* between two events about the depth */
+#define TELL_SLACK_US 250000
+
+bool
+tb_outbox_takes(enum tb_op op)
+{
+	switch (op) {
+	case TB_OP_PASSAGE_POST:
+	case TB_OP_PASSAGE_REVERSE:
+	case TB_OP_PASSAGE_AMEND:
+	case TB_OP_REWARD_DEDUCT:
+	case TB_OP_CUSTOMER_CREATE:
+	case TB_OP_CUSTOMER_UPDATE:
+	case TB_OP_CARD_ATTACH:
+	case TB_OP_CARD_DETACH:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* ---- what is shown ---- */
+
+int64_t
+tb_outbox_depth(const struct tb_outbox *outbox)
+{
+	return TB_MAX(outbox->n_open - outbox->n_first, INT64_C(0));
+}
+
+void
+tb_outbox_write(struct tb_outbox *outbox, struct tb_jsonw *w)
+{
+	int64_t depth = outbox ? tb_outbox_depth(outbox) : 0, age_us = 0;
+
+	if (depth > 0)
+		age_us = tb_loop_wall_us(outbox->bridge->loop) -
+		         tb_outbox_journal_oldest_us(outbox->journal);
+	tb_jsonw_int(w, "depth", depth);
+	tb_jsonw_int(w, "oldest_s", TB_MAX(age_us, INT64_C(0)) / TB_USEC_PER_SEC);
+	tb_jsonw_int(w, "refused", outbox ? outbox->n_refused : 0);
+}
+
+static void
+emit(struct tb_outbox *outbox)
+{
+	_cleanup_buf_ struct tb_buf buf = TB_BUF_INIT(0);
+	struct tb_jsonw w = TB_JSONW(&buf);
+
+	tb_outbox_write(outbox, &w);
+	if (tb_buf_error(&buf) == 0)
+		tb_events_emit(outbox->bridge->events, TB_NOTICE_OUTBOX, NULL, buf.data, buf.len);
+	outbox->told_depth = tb_outbox_depth(outbox) + outbox->n_refused;
+	outbox->told_us = tb_loop_now_us(outbox->bridge->loop);
+}
+
+static void
+on_tell(void *userdata)
+{
+	struct tb_outbox *outbox = userdata;
+
+	if (tb_outbox_depth(outbox) + outbox->n_refused != outbox->told_depth)
+		emit(outbox);
+}
+
+/* Filling up and draining is told once a second, the first and the last of it at once. */
+void
+tb_outbox_changed(struct tb_outbox *outbox)
+{
+	int64_t depth = tb_outbox_depth(outbox) + outbox->n_refused;
+	uint64_t now_us = tb_loop_now_us(outbox->bridge->loop);
+
+	if (depth == outbox->told_depth)
+		return;
+	if (depth == 0 || outbox->told_depth == 0 || now_us - outbox->told_us >= TELL_US)
+		emit(outbox);
+	else
+		(void)tb_source_set_timer(outbox->tell, outbox->told_us + TELL_US);
+}
+
+/* ---- tills that wait ---- */
+
+static void
+set_deadline(struct tb_outbox *outbox)
+{
+	uint64_t at_us = TB_NEVER;
+
+	if (!tb_list_empty(&outbox->waiting))
+		at_us = tb_list_first(&outbox->waiting, struct tb_outbox_wait, node)->until_us;
+	(void)tb_source_set_timer(outbox->deadline, at_us);
+}
+
+static void
+wait_free(struct tb_outbox_wait *wait)
+{
+	tb_list_remove(&wait->node);
+	free(wait->text);
+	free(wait);
+}
+
+/* Nothing has come of the call, as far as the till is concerned: it may say it again. */
+static void
+wait_fail(struct tb_outbox_wait *wait, enum tb_error error, const char *data)
+{
+	tb_request_fail(wait->request, error, data);
+	wait_free(wait);
+}
+
+/* Takes it off the list; who made an entry that is now the outbox's own lets it count. */
+static void
+unlist(struct tb_outbox_wait *wait)
+{
+	tb_list_remove(&wait->node);
+	if (wait->first)
+		wait->outbox->n_first--;
+	wait->first = false;
+}
+
+bool
+tb_outbox_has_waiting(const struct tb_outbox *outbox, int64_t seq)
+{
+	struct tb_outbox_wait *wait;
+
+	tb_list_for_each(wait, &outbox->waiting, node)
+		if (wait->seq == seq)
+			return true;
+	return false;
+}
+
+static void
+on_told(int error, void *userdata)
+{
+	struct tb_outbox_wait *wait = userdata;
+
+	if (error < 0) {
+		wait_fail(wait, TB_ERROR_INTERNAL, NULL);
+		return;
+	}
+	tb_request_answer(wait->request, wait->text, wait->len);
+	wait_free(wait);
+}
+
+/* Answers with text when all that was written in this turn is on disk. Takes text. */
+static void
+answer_when_kept(struct tb_outbox_wait *wait, char *text)
+{
+	wait->text = text;
+	wait->len = text ? strlen(text) : 0;
+	if (!text || tb_state_after_commit(wait->outbox->bridge->state, on_told, wait) < 0)
+		wait_fail(wait, TB_ERROR_INTERNAL, NULL);
+}
+
+/* Whether the answer of such a one is made from its row, and is another one once it is through. */
+static bool
+is_passage(enum tb_op op)
+{
+	return op == TB_OP_PASSAGE_POST || op == TB_OP_PASSAGE_REVERSE || op == TB_OP_PASSAGE_AMEND;
+}
+
+/* What the till is told of a row that waits: what it was told before, else what is so. */
+static char *
+say_queued(struct tb_outbox *outbox, const struct tb_outbox_row *row, const json_t *params)
+{
+	if (row->answer)
+		return strdup(row->answer);
+	if (!row->told && outbox->bridge->offline)
+		tb_offline_queued(outbox->bridge->offline, row->op, params);
+	return tb_outbox_queued_answer(outbox, row, params);
+}
+
+/* From here on it is the outbox's to deliver. */
+static int
+mark_told(struct tb_outbox *outbox, struct tb_outbox_row *row, json_t *params, char **ret)
+{
+	_cleanup_free_ char *text = say_queued(outbox, row, params);
+	int r = text ? 0 : -ENOMEM;
+
+	if (r == 0 && !row->told)
+		r = tb_outbox_journal_tell(
+			outbox->journal, row->seq, is_passage(row->op) ? NULL : text, strlen(text));
+	if (r < 0)
+		return r;
+	tb_outbox_send_told(outbox, row->seq);
+	*ret = TAKE_PTR(text);
+	return 0;
+}
+
+struct judged {
+	enum tb_error error;
+	char *json;
+};
+
+static void
+on_judged(const struct tb_answer *answer, void *userdata)
+{
+	struct judged *judged = userdata;
+
+	judged->error = answer->error;
+	judged->json = answer->json ? strndup(answer->json, answer->len) : NULL;
+	if (answer->error == TB_OK && !judged->json)
+		judged->error = TB_ERROR_INTERNAL;
+}
+
+/* A deduction says what it takes off: without the server that is the offline front's to say. */
+static struct judged
+judge(struct tb_outbox *outbox, const struct tb_outbox_row *row, json_t *params)
+{
+	struct judged judged = {.error = TB_ERROR_SERVER_UNREACHABLE};
+	struct tb_call call = {
+		.op = row->op,
+		.caller = {.site = row->site, .till = row->till, .by = row->by},
+		.key = row->key,
+		.params = params,
+		.done = on_judged,
+		.userdata = &judged,
+	};
+
+	if (outbox->bridge->offline)
+		tb_offline_answer(outbox->bridge->offline, &call);
+	return judged;
+}
+
+/* Nobody can say what it takes off, so it is not to be: the till may ask again with its key. */
+static void
+give_up_deduction(
+	struct tb_outbox *outbox, struct tb_outbox_wait *wait, const struct tb_outbox_row *row)
+{
+	if (!tb_outbox_is_flying(outbox, row->seq) &&
+		tb_outbox_journal_drop(outbox->journal, row->seq) == 0) {
+		outbox->n_open--;
+		tb_outbox_changed(outbox);
+		/* What stood behind it is free. */
+		tb_outbox_send_again(outbox);
+	}
+	wait_fail(wait, TB_ERROR_SERVER_UNREACHABLE, NULL);
+}
+
+/* The till has waited long enough. */
+static void
+tell_queued(struct tb_outbox *outbox, struct tb_outbox_wait *wait)
+{
+	_cleanup_outbox_row_ struct tb_outbox_row row = {};
+	_cleanup_(json_decrefp) json_t *params = NULL;
+	char *text = NULL;
+	int r;
+
+	unlist(wait);
+	r = tb_outbox_journal_get(outbox->journal, wait->seq, &row);
+	if (r > 0)
+		params = row.params ? json_loads(row.params, 0, NULL) : NULL;
+	if (r <= 0 || !params) {
+		wait_fail(wait, TB_ERROR_INTERNAL, NULL);
+		return;
+	}
+	if (row.op == TB_OP_REWARD_DEDUCT && !row.told) {
+		struct judged judged = judge(outbox, &row, params);
+
+		if (judged.error != TB_OK) {
+			free(judged.json);
+			give_up_deduction(outbox, wait, &row);
+			return;
+		}
+		row.answer = judged.json;
+	}
+	r = mark_told(outbox, &row, params, &text);
+	if (r < 0) {
+		tb_state_doom(outbox->bridge->state, r);
+		wait_fail(wait, TB_ERROR_INTERNAL, NULL);
+		return;
+	}
+	answer_when_kept(wait, text);
+	tb_outbox_changed(outbox);
+}
+
+void
+tb_outbox_tell_queued(struct tb_outbox *outbox)
+{
+	while (!tb_list_empty(&outbox->waiting))
+		tell_queued(outbox, tb_list_first(&outbox->waiting, struct tb_outbox_wait, node));
+	set_deadline(outbox);
+}
+
+static void
+on_deadline(void *userdata)
+{
+	struct tb_outbox *outbox = userdata;
+	uint64_t now_us = tb_loop_now_us(outbox->bridge->loop);
+
+	/* What the server said just now is better than that it is queued. */
+	tb_outbox_write_done(outbox);
+	while (!tb_list_empty(&outbox->waiting)) {
+		struct tb_outbox_wait *wait = tb_list_first(
+			&outbox->waiting, struct tb_outbox_wait, node);
+
+		if (wait->until_us > now_us)
+			break;
+		tell_queued(outbox, wait);
+	}
+	set_deadline(outbox);
+}
+
+void
+tb_outbox_tell_confirmed(struct tb_outbox *outbox, const struct tb_outbox_entry *entry,
+	const struct tb_answer *answer)
+{
+	struct tb_outbox_wait *wait, *next;
+	bool any = false;
+
+	tb_list_for_each_safe(wait, next, &outbox->waiting, node) {
+		if (wait->seq != entry->row.seq)
+			continue;
+		any = true;
+		unlist(wait);
+		tb_loyalty_answer(wait->request, answer);
+		wait_free(wait);
+	}
+	if (any)
+		set_deadline(outbox);
+	else
+		tb_loyalty_delivered(outbox->bridge->loyalty, entry->row.op, entry->params, answer);
+}
+
+void
+tb_outbox_tell_refused(struct tb_outbox *outbox, const struct tb_outbox_entry *entry)
+{
+	struct tb_outbox_wait *wait, *next;
+
+	tb_list_for_each_safe(wait, next, &outbox->waiting, node) {
+		if (wait->seq != entry->row.seq)
+			continue;
+		unlist(wait);
+		wait_fail(wait, entry->error, entry->problem);
+	}
+	set_deadline(outbox);
+}
+
+/* ---- a new effect ---- */
+
+static uint64_t
+wait_until_us(const struct tb_outbox *outbox)
+{
+	uint64_t deadline_us = outbox->bridge->conf->deadline_us;
+
+	return tb_loop_now_us(outbox->bridge->loop) + deadline_us -
+	       TB_MIN(deadline_us / 10, (uint64_t)MARGIN_MAX_US);
+}
+
+static struct tb_outbox_wait *
+wait_new(struct tb_outbox *outbox, struct tb_request *request)
+{
+	struct tb_outbox_wait *wait = calloc(1, sizeof(*wait));
+
+	if (!wait)
+		return NULL;
+	tb_list_init(&wait->node);
+	wait->outbox = outbox;
+	wait->request = request;
+	wait->until_us = wait_until_us(outbox);
+	return wait;
+}
+
+/* The row is on disk: it goes to the server, and the till waits. */
+static void
+on_kept(int error, void *userdata)
+{
+	struct tb_outbox_wait *wait = userdata;
+	struct tb_outbox *outbox = wait->outbox;
+
+	if (error < 0) {
+		wait_fail(wait, TB_ERROR_INTERNAL, NULL);
+		return;
+	}
+	outbox->n_open++;
+	outbox->n_first++;
+	wait->first = true;
+	tb_list_append(&outbox->waiting, &wait->node);
+	set_deadline(outbox);
+	tb_outbox_send_new(outbox, wait->seq, wait->until_us);
+}
+
+/* The row is on disk, and its till is not let wait. */
+static void
+on_kept_told(int error, void *userdata)
+{
+	struct tb_outbox_wait *wait = userdata;
+	struct tb_outbox *outbox = wait->outbox;
+	int64_t seq = wait->seq;
+
+	on_told(error, wait);
+	if (error < 0)
+		return;
+	outbox->n_open++;
+	tb_outbox_changed(outbox);
+	tb_outbox_send_new(outbox, seq, 0);
+}
+
+static const char *
+param(const json_t *params, const char *name)
+{
+	return json_string_value(json_object_get(params, name));
+}
+
+static int
+set_text(char **field, const char *text)
+{
+	*field = text ? strdup(text) : NULL;
+	return text && !*field ? -ENOMEM : 0;
+}
+
+/* Sale and day of a passage, and with a reversal or an amount what is known of the sale. */
+static int
+find_sale(struct tb_outbox *outbox, struct tb_outbox_row *row, const json_t *params)
+{
+	_cleanup_outbox_row_ struct tb_outbox_row post = {};
+	const char *day = param(params, "business_day"), *at = param(params, "occurred_at");
+	char date[11];
+	int r = set_text(&row->sale, param(params, "sale"));
+
+	if (r < 0)
+		return r;
+	if (row->op == TB_OP_PASSAGE_POST && !day && at) {
+		/* The day it was where it was said. */
+		snprintf(date, sizeof(date), "%.10s", at);
+		day = date;
+	}
+	if (row->op != TB_OP_PASSAGE_POST && is_passage(row->op)) {
+		r = tb_outbox_journal_by_sale(
+			outbox->journal, row->site, row->till, row->sale, day, &post);
+		if (r < 0)
+			return r;
+		row->account = TAKE_PTR(post.account);
+		row->drawn = TAKE_PTR(post.drawn);
+	}
+	return set_text(&row->day, day);
+}
+
+/* What the order of entries goes by. */
+static int
+find_account(struct tb_outbox_row *row, const json_t *params)
+{
+	const char *customer = param(params, row->op == TB_OP_CUSTOMER_UPDATE ? "id" : "customer");
+
+	if (row->account)
+		return 0;
+	if (row->op == TB_OP_CUSTOMER_CREATE)
+		customer = row->drawn;
+	if (customer)
+		return set_text(&row->account, customer);
+	if (asprintf(&row->account, "sale:%s/%s", row->till, row->sale) < 0) {
+		row->account = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Whoever brought a customer must be known before him. */
+static int
+find_sponsor(struct tb_outbox *outbox, struct tb_outbox_row *row, const json_t *params)
+{
+	_cleanup_outbox_row_ struct tb_outbox_row sponsor = {};
+	const char *id = param(params, "sponsor");
+	int r = id ? tb_outbox_journal_by_drawn(outbox->journal, id, &sponsor) : 0;
+
+	if (r > 0 && sponsor.params)
+		row->waits_for = sponsor.seq;
+	return r < 0 ? r : 0;
+}
+
+/* What goes to the server: what the till said, the id we draw, and what was granted offline. */
+static int
+write_params(struct tb_outbox *outbox, struct tb_outbox_row *row, const json_t *params)
+{
+	_cleanup_(json_decrefp) json_t *sent = json_copy((json_t *)params);
+	_cleanup_(json_decrefp) json_t *granted = NULL;
+	const char *reservation = param(params, "reservation");
+	int r = sent ? 0 : -ENOMEM;
+
+	if (row->op == TB_OP_PASSAGE_POST && reservation && tb_offline_is_ours(reservation) &&
+		outbox->bridge->offline)
+		granted = tb_offline_granted(outbox->bridge->offline, reservation);
+	if (r == 0 && granted)
+		r = json_object_update_missing(sent, granted) < 0 ? -ENOMEM : 0;
+	if (r == 0 && row->op == TB_OP_PASSAGE_POST)
+		r = json_object_set_new(sent, "passage", json_string(row->drawn)) < 0 ? -ENOMEM : 0;
+	if (r == 0 && row->op == TB_OP_CUSTOMER_CREATE)
+		r = json_object_set_new(sent, "id", json_string(row->drawn)) < 0 ? -ENOMEM : 0;
+	if (r < 0)
+		return r;
+	row->params = json_dumps(sent, JSON_COMPACT);
+	return row->params ? 0 : -ENOMEM;
+}
+
+static int
+fill_row(struct tb_outbox *outbox, struct tb_outbox_row *row, const json_t *params)
+{
+	char drawn[TB_OUTBOX_DRAWN_TEXT] = "";
+	int r = 0;
+
+	if (row->op == TB_OP_PASSAGE_POST || row->op == TB_OP_CUSTOMER_CREATE)
+		r = tb_outbox_draw(
+			outbox->bridge->loop, row->op == TB_OP_PASSAGE_POST ? 'p' : 'c', drawn);
+	if (r == 0 && drawn[0])
+		r = set_text(&row->drawn, drawn);
+	if (r == 0)
+		r = find_sale(outbox, row, params);
+	if (r == 0)
+		r = find_account(row, params);
+	if (r == 0)
+		r = find_sponsor(outbox, row, params);
+	return r == 0 ? write_params(outbox, row, params) : r;
+}
+
+/* Without a link: what the till is told stands with the row. False when the till was refused. */
+static bool
+answer_at_once(struct tb_outbox *outbox, struct tb_outbox_row *row, struct tb_outbox_wait *wait)
+{
+	_cleanup_(json_decrefp) json_t *params = json_loads(row->params, 0, NULL);
+
+	if (row->op == TB_OP_REWARD_DEDUCT) {
+		struct judged judged = judge(outbox, row, params);
+
+		if (judged.error != TB_OK) {
+			wait_fail(wait, judged.error, judged.json);
+			free(judged.json);
+			return false;
+		}
+		row->answer = judged.json;
+	}
+	wait->text = say_queued(outbox, row, params);
+	row->told = true;
+	if (wait->text && !is_passage(row->op) && !row->answer)
+		row->answer = strdup(wait->text);
+	if (!wait->text || (!is_passage(row->op) && !row->answer)) {
+		tb_state_doom(outbox->bridge->state, -ENOMEM);
+		wait_fail(wait, TB_ERROR_INTERNAL, NULL);
+		return false;
+	}
+	wait->len = strlen(wait->text);
+	return true;
+}
+
+static void
+take_new(struct tb_outbox *outbox, struct tb_request *request, struct tb_outbox_row *row)
+{
+	struct tb_outbox_wait *wait = wait_new(outbox, request);
+	int r = wait ? fill_row(outbox, row, tb_request_params(request)) : -ENOMEM;
+
+	if (!wait) {
+		tb_request_fail(request, TB_ERROR_INTERNAL, NULL);
+		return;
+	}
+	/* A disk that takes nothing is found out before anything is promised. */
+	if (r == 0)
+		r = tb_state_begin(outbox->bridge->state);
+	if (r < 0) {
+		wait_fail(wait, TB_ERROR_INTERNAL, NULL);
+		return;
+	}
+	if (outbox->down && !answer_at_once(outbox, row, wait))
+		return;
+	r = tb_outbox_journal_add(outbox->journal, row);
+	wait->seq = row->seq;
+	if (r == 0)
+		r = tb_state_after_commit(
+			outbox->bridge->state, row->told ? on_kept_told : on_kept, wait);
+	if (r < 0) {
+		tb_state_doom(outbox->bridge->state, r);
+		wait_fail(wait, TB_ERROR_INTERNAL, NULL);
+	}
+}
+
+/* ---- one that was said before ---- */
+
+static void
+answer_final(struct tb_request *request, const struct tb_outbox_row *row)
+{
+	struct tb_answer answer = {.json = row->answer, .len = strlen(row->answer)};
+	json_t *result;
+
+	if (row->op == TB_OP_PASSAGE_POST) {
+		result = json_loads(row->answer, 0, NULL);
+		answer.coupons = (unsigned)json_array_size(json_object_get(result, "coupons"));
+		json_decref(result);
+	}
+	tb_loyalty_answer(request, &answer);
+}
+
+/* What a till that was told "queued" is told of a refusal since: the same, but for the sentence. */
+static void
+answer_refused(
+	struct tb_outbox *outbox, struct tb_request *request, const struct tb_outbox_row *row)
+{
+	_cleanup_free_ char *text = row->answer ? strdup(row->answer)
+	                                        : tb_outbox_queued_answer(
+							  outbox, row, tb_request_params(request));
+
+	if (text)
+		tb_request_answer(request, text, strlen(text));
+	else
+		tb_request_fail(request, TB_ERROR_INTERNAL, NULL);
+}
+
+/* It is on its way: the till waits for it as the first one did, or did not. */
+static void
+join(struct tb_outbox *outbox, struct tb_request *request, const struct tb_outbox_row *row)
+{
+	struct tb_outbox_wait *wait = wait_new(outbox, request);
+
+	if (!wait) {
+		tb_request_fail(request, TB_ERROR_INTERNAL, NULL);
+		return;
+	}
+	wait->seq = row->seq;
+	tb_list_append(&outbox->waiting, &wait->node);
+	if (outbox->down)
+		tell_queued(outbox, wait);
+	set_deadline(outbox);
+}
+
+/* Nobody was told that it was taken, so the refusal counts for nothing. */
+static void
+try_refused_again(struct tb_outbox *outbox, struct tb_request *request, struct tb_outbox_row *row)
+{
+	int r = tb_outbox_journal_requeue(outbox->journal, row->seq);
+
+	if (r < 0) {
+		tb_state_doom(outbox->bridge->state, r);
+		tb_request_fail(request, TB_ERROR_INTERNAL, NULL);
+		return;
+	}
+	outbox->n_refused--;
+	outbox->n_open++;
+	tb_outbox_send_again(outbox);
+	join(outbox, request, row);
+}
+
+static void
+say_again(struct tb_outbox *outbox, struct tb_request *request, struct tb_outbox_row *row,
+	const struct tb_outbox_row *said)
+{
+	if (row->op != said->op || memcmp(row->hash, said->hash, sizeof(row->hash)) != 0)
+		tb_request_fail(request, TB_ERROR_IDEMPOTENCY_CONFLICT, NULL);
+	else if (row->state == TB_OUTBOX_CONFIRMED && row->answer)
+		answer_final(request, row);
+	else if (row->state != TB_OUTBOX_REFUSED)
+		join(outbox, request, row);
+	else if (row->told || row->settled)
+		answer_refused(outbox, request, row);
+	else
+		try_refused_again(outbox, request, row);
+}
+
+/* The row of a call that was made before: by its sale, then by its key. */
+static int
+find_said(struct tb_outbox *outbox, const struct tb_outbox_row *row, const json_t *params,
+	struct tb_outbox_row *ret)
+{
+	const char *day = param(params, "business_day"), *at = param(params, "occurred_at");
+	char date[11];
+	int r = 0;
+
+	if (row->op == TB_OP_PASSAGE_POST) {
+		snprintf(date, sizeof(date), "%.10s", day ? day : at ? at : "");
+		r = tb_outbox_journal_by_sale(
+			outbox->journal, row->site, row->till, param(params, "sale"), date, ret);
+	}
+	if (r == 0 && row->key)
+		r = tb_outbox_journal_by_key(outbox->journal, row->site, row->till, row->key, ret);
+	return r;
+}
+
+static int
+begin_row(struct tb_request *request, struct tb_outbox_row *row)
+{
+	json_t *params = tb_request_params(request);
+	int r = set_text(&row->site, tb_request_site(request));
+
+	row->op = tb_request_method(request)->op;
+	if (r == 0)
+		r = set_text(&row->till, tb_request_till(request));
+	if (r == 0)
+		r = set_text(&row->by, param(params, "operator"));
+	if (r == 0)
+		r = set_text(&row->key, param(params, "key"));
+	return r == 0 ? tb_outbox_hash(row->op, params, row->hash) : r;
+}
+
+void
+tb_outbox_take(struct tb_outbox *outbox, struct tb_request *request)
+{
+	_cleanup_outbox_row_ struct tb_outbox_row row = {};
+	_cleanup_outbox_row_ struct tb_outbox_row said = {};
+	int r;
+
+	/* What was answered a moment ago and is not written yet must be seen. */
+	tb_outbox_write_done(outbox);
+	r = begin_row(request, &row);
+	if (r == 0)
+		r = find_said(outbox, &row, tb_request_params(request), &said);
+	if (r < 0)
+		tb_request_fail(request, TB_ERROR_INTERNAL, NULL);
+	else if (r > 0)
+		say_again(outbox, request, &said, &row);
+	else
+		take_new(outbox, request, &row);
+}
+
+/* ---- start and stop ---- */
+
+void
+tb_outbox_link(struct tb_outbox *outbox, bool up)
+{
+	bool was_down = outbox->down;
+
+	outbox->down = !up;
+	if (!up && !was_down && !outbox->stopping)
+		tb_outbox_tell_queued(outbox);
+	if (up) {
+		outbox->failures = 0;
+		outbox->retry_us = 0;
+	}
+	if (!outbox->stopping)
+		(void)tb_source_arm(outbox->pump);
+}
+
+int
+tb_outbox_new(struct tb_bridge *bridge, bool delivers, bool keyed, struct tb_outbox **ret)
+{
+	struct tb_outbox *outbox = calloc(1, sizeof(*outbox));
+	int r;
+
+	if (!outbox)
+		return -ENOMEM;
+	outbox->bridge = bridge;
+	outbox->delivers = delivers;
+	outbox->keyed = keyed;
+	tb_list_init(&outbox->waiting);
+	r = tb_outbox_send_init(outbox);
+	if (r == 0)
+		r = tb_outbox_journal_new(bridge, &outbox->journal);
+	if (r == 0)
+		r = tb_outbox_journal_count(outbox->journal, &outbox->n_open, &outbox->n_refused);
+	if (r == 0)
+		r = tb_loop_add_timer(bridge->loop, 1000, on_deadline, outbox, &outbox->deadline);
+	if (r == 0)
+		r = tb_loop_add_timer(bridge->loop, TELL_SLACK_US, on_tell, outbox, &outbox->tell);
+	if (r < 0) {
+		tb_outbox_free(outbox);
+		return r;
+	}
+	outbox->told_depth = outbox->n_open + outbox->n_refused;
+	if (outbox->n_open > 0)
+		tb_log_notice(
+			"outbox: %lld effects wait to be delivered", (long long)outbox->n_open);
+	(void)tb_source_arm(outbox->pump);
+	*ret = outbox;
+	return 0;
+}
+
+void
+tb_outbox_free(struct tb_outbox *outbox)
+{
+	if (!outbox)
+		return;
+	outbox->stopping = true;
+	if (outbox->journal) {
+		tb_outbox_write_done(outbox);
+		tb_outbox_tell_queued(outbox);
+		(void)tb_state_flush(outbox->bridge->state);
+	}
+	tb_outbox_send_done(outbox);
+	tb_source_remove(&outbox->deadline);
+	tb_source_remove(&outbox->tell);
+	tb_outbox_journal_free(outbox->journal);
+	free(outbox);
+}
