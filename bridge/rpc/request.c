@@ -178,6 +178,8 @@ tb_request_start(struct tb_request *request, const char *name, json_t *params, c
 		return;
 	}
 	request->method = tb_method_find(name);
+	if (!request->method && request->site)
+		request->method = tb_method_find_of_bridges(name);
 	if (!request->method) {
 		tb_request_reject(request, TB_RPC_METHOD_NOT_FOUND);
 		return;

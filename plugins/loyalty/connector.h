@@ -18,10 +18,12 @@
 #define TB_CONNECTOR_ABI 1
 
 /*
- * name, method: every operation a connector may know. Two are the bridge's own and no method of the
- * api: coupon.printed {code} sets printed_at; coupon.unprinted {since}, asked at the start, answers
- * {coupons[{code, title, valid_to?, customer?}]}: what passages of this very till earned since then
- * and is neither used nor printed.
+ * name, method: every operation a connector may know. Three are the bridge's own and no method of
+ * the api: coupon.printed {code} sets printed_at; coupon.unprinted {since}, asked at the start,
+ * answers {coupons[{code, title, valid_to?, customer?}]}: what passages of this very till earned
+ * since then and is neither used nor printed; program.versions {known?} answers {versions[{version,
+ * from_at, program}], articles}: the latest versions above `known`, newest first, at most 8 and at
+ * least the newest, and a number that is another one when articles may have changed.
  */
 #define TB_OPS(X) \
 	X(ACCOUNT_ADJUST, "account.adjust") \
@@ -54,6 +56,7 @@
 	X(PASSAGE_SHOW, "passage.show") \
 	X(PROGRAM_REPLACE, "program.replace") \
 	X(PROGRAM_SHOW, "program.show") \
+	X(PROGRAM_VERSIONS, "program.versions") \
 	X(REPORT_EXPORT, "report.export") \
 	X(REPORT_SUMMARY, "report.summary") \
 	X(REWARD_DEDUCT, "reward.deduct") \
