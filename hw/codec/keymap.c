@@ -234,31 +234,91 @@ keypad_character(struct tb_keymap *map, char *out)
 	return point ? put(out, point) : 0;
 }
 
+static bool
+is_down(const struct tb_keymap *map, uint16_t code)
+{
+	return map->down[code / 8] >> code % 8 & 1;
+}
+
+/* The control character of a sign, -1 when it has none. */
+static int
+control_of(uint32_t sign)
+{
+	bool letter = (sign >= 'a' && sign <= 'z') || (sign >= '@' && sign <= '_');
+
+	return letter ? (int)(sign & 0x1f) : -1;
+}
+
+/* With Ctrl: by the sign the modifiers choose, else by any that stands on the key. */
+static int
+control_character(const struct tb_keymap *map, uint16_t code, xkb_keysym_t sym)
+{
+	xkb_keycode_t key = code + EVDEV_TO_XKB;
+	int control = control_of(xkb_keysym_to_utf32(sym));
+	const xkb_keysym_t *syms;
+
+	for (xkb_level_index_t level = 0; control < 0; level++) {
+		if (level >= xkb_keymap_num_levels_for_key(map->keymap, key, 0))
+			break;
+		if (xkb_keymap_key_get_syms_by_level(map->keymap, key, 0, level, &syms) == 1)
+			control = control_of(xkb_keysym_to_utf32(syms[0]));
+	}
+	return control;
+}
+
+/* Ctrl and Alt together are AltGr, as on the systems most scanners are made for. */
+static xkb_keysym_t
+sym_with_altgr(const struct tb_keymap *map, uint16_t code)
+{
+	struct xkb_state *state = xkb_state_new(map->keymap);
+	bool shift = is_down(map, KEY_LEFTSHIFT) || is_down(map, KEY_RIGHTSHIFT);
+	xkb_keysym_t sym = XKB_KEY_NoSymbol;
+
+	if (!state)
+		return sym;
+	xkb_state_update_mask(
+		state, 0, 0, xkb_state_serialize_mods(map->state, XKB_STATE_MODS_LOCKED), 0, 0, 0);
+	xkb_state_update_key(state, KEY_RIGHTALT + EVDEV_TO_XKB, XKB_KEY_DOWN);
+	if (shift)
+		xkb_state_update_key(state, KEY_LEFTSHIFT + EVDEV_TO_XKB, XKB_KEY_DOWN);
+	sym = xkb_state_key_get_one_sym(state, code + EVDEV_TO_XKB);
+	xkb_state_unref(state);
+	return sym;
+}
+
 static size_t
 type(struct tb_keymap *map, uint16_t code, char *out)
 {
+	bool ctrl = is_down(map, KEY_LEFTCTRL) || is_down(map, KEY_RIGHTCTRL);
+	bool altgr = is_down(map, KEY_LEFTCTRL) && map->alt;
 	xkb_keysym_t sym;
 	uint32_t point;
+	int control;
 
 	if (code == KEY_ENTER || code == KEY_KPENTER)
 		return put(out, '\r');
-	sym = xkb_state_key_get_one_sym(map->state, code + EVDEV_TO_XKB);
+	sym = altgr ? sym_with_altgr(map, code)
+	            : xkb_state_key_get_one_sym(map->state, code + EVDEV_TO_XKB);
 	if (dead_key(sym)) {
 		size_t n = map->dead ? put(out, map->dead->sign) : 0;
 
 		map->dead = dead_key(sym);
 		return n;
 	}
-	if (sym >= XKB_KEY_KP_Home &&
-		sym <= XKB_KEY_KP_Delete) /* Num Lock is off, a scanner means digits */
-		point = code == KEY_KPDOT ? '.' : (uint32_t)('0' + keypad_digit(code));
-	else
-		point = xkb_state_key_get_utf32(map->state, code + EVDEV_TO_XKB);
-	if (point == 0 && sym != XKB_KEY_at && sym != XKB_KEY_space && sym != XKB_KEY_2)
+	control = ctrl && !altgr ? control_character(map, code, sym) : -1;
+	if (control >= 0) {
+		map->dead = NULL;
+		return put(out, (uint32_t)control);
+	}
+	point = xkb_keysym_to_utf32(sym);
+	/* Num Lock is off, and a scanner means digits */
+	if (sym >= XKB_KEY_KP_Home && sym <= XKB_KEY_KP_Delete && keypad_digit(code) >= 0)
+		point = (uint32_t)('0' + keypad_digit(code));
+	else if (sym == XKB_KEY_KP_Delete)
+		point = '.';
+	if (point == 0)
 		return 0;
-	if (map->dead)
-		return type_after_dead(map, point, out);
-	return put(out, point);
+	return map->dead ? type_after_dead(map, point, out) : put(out, point);
 }
 
 /* Keeps the set of keys that are down; false for an event that changes nothing. */
@@ -319,5 +379,5 @@ tb_keymap_resync(struct tb_keymap *map, const uint8_t *keys, size_t n_bytes)
 				map->state, code + EVDEV_TO_XKB, now ? XKB_KEY_DOWN : XKB_KEY_UP);
 	}
 	forget_half_typed(map);
-	map->alt = map->down[KEY_LEFTALT / 8] >> KEY_LEFTALT % 8 & 1;
+	map->alt = is_down(map, KEY_LEFTALT);
 }

@@ -154,7 +154,30 @@ control_goes_by_the_layouts_own_place(void **state)
 	event(map, KEY_LEFTCTRL, 1);
 	with(map, KEY_RIGHTALT, KEY_9);
 	event(map, KEY_LEFTCTRL, 0);
-	assert_string_equal(text, "\x1d");
+	with(map, KEY_LEFTCTRL, KEY_9); /* the key alone says which is meant */
+	with(map, KEY_LEFTCTRL, KEY_Y);
+	assert_string_equal(text, "\x1d\x1d\x1a");
+	tb_keymap_free(map);
+	map = open_map("us");
+	with(map, KEY_LEFTCTRL, KEY_2);
+	with(map, KEY_LEFTCTRL, KEY_MINUS);
+	assert_int_equal(text_len, 2);
+	assert_memory_equal(text, "\0\x1f", 2);
+	tb_keymap_free(map);
+}
+
+static void
+control_and_alt_are_altgr(void **state)
+{
+	struct tb_keymap *map = open_map("de");
+
+	event(map, KEY_LEFTCTRL, 1);
+	event(map, KEY_LEFTALT, 1);
+	tap(map, KEY_9);
+	tap(map, KEY_Q);
+	event(map, KEY_LEFTALT, 0);
+	event(map, KEY_LEFTCTRL, 0);
+	assert_string_equal(text, "]@");
 	tb_keymap_free(map);
 }
 
@@ -207,6 +230,7 @@ main(void)
 		cmocka_unit_test(caps_turns_letters_from_the_light_or_the_key),
 		cmocka_unit_test(alt_and_keypad_by_three_rules),
 		cmocka_unit_test(control_goes_by_the_layouts_own_place),
+		cmocka_unit_test(control_and_alt_are_altgr),
 		cmocka_unit_test(repeats_and_strays_type_nothing),
 		cmocka_unit_test(layouts_that_are_none),
 	};
