@@ -31,8 +31,9 @@ struct device_capture {
 	size_t n_held;
 	struct piece *pieces;
 	size_t n_pieces, size_pieces;
-	size_t lost;  /* bytes that no place was left for */
-	bool spoiled; /* what is held must not be told */
+	size_t lost;                /* bytes that no place was left for */
+	uint64_t codes, told_codes; /* codes and cards read since the begin */
+	bool spoiled;               /* what is held must not be told */
 };
 
 static void
@@ -105,9 +106,23 @@ forget_held(struct device_capture *capture)
 	capture->spoiled = false;
 }
 
-/* Nothing is half read: what is held is told, or that it is not. */
+/* How many codes there were, behind their bytes. */
 static void
-release_held(struct device_capture *capture)
+tell_codes(struct device_capture *capture)
+{
+	_cleanup_buf_ struct tb_buf buf = TB_BUF_INIT(0);
+	struct tb_jsonw w = TB_JSONW(&buf);
+
+	if (capture->told_codes == capture->codes)
+		return;
+	capture->told_codes = capture->codes;
+	tb_jsonw_string(&w, "device", capture->device->name);
+	tb_jsonw_int(&w, "codes", (int64_t)capture->codes);
+	say_line(capture, "capture_codes", &buf);
+}
+
+static void
+tell_held(struct device_capture *capture)
 {
 	struct tb_bridge *bridge = capture->device->devices->bridge;
 	const uint8_t *bytes = capture->held;
@@ -129,6 +144,14 @@ release_held(struct device_capture *capture)
 			bytes += piece->len;
 		}
 	forget_held(capture);
+}
+
+/* Nothing is half read: what is held is told, or that it is not. */
+static void
+release_held(struct device_capture *capture)
+{
+	tell_held(capture);
+	tell_codes(capture);
 }
 
 static bool
@@ -188,6 +211,13 @@ on_tap(const struct tb_device_host *host, enum tb_wire wire, const void *bytes, 
 		capture->spoiled |= device->card_refused;
 		break;
 	}
+}
+
+void
+tb_device_capture_code(struct device *device)
+{
+	if (device->capture)
+		device->capture->codes++;
 }
 
 void

@@ -282,10 +282,12 @@ on_event(const struct tb_device_host *host, const struct tb_event *event)
 		return;
 	switch (event->kind) {
 	case TB_EVENT_SCAN:
+		tb_device_capture_code(device);
 		if (tb_counter_scan(bridge->counter, device->name, event->scan) == 0)
 			tb_device_capture_refuse(device);
 		break;
 	case TB_EVENT_CARD:
+		tb_device_capture_code(device);
 		if (event->card.payment_refused)
 			tb_device_capture_refuse(device);
 		tb_counter_card(bridge->counter, device->name, event);

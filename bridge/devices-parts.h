@@ -115,6 +115,8 @@ void tb_devices_client_gone(uint64_t client, void *userdata);
 void tb_device_forget(struct device *device);
 
 /* devices-capture.c */
+/* A code or a card was read. */
+void tb_device_capture_code(struct device *device);
 /* What was just read is a payment card. */
 void tb_device_capture_refuse(struct device *device);
 /* The device goes: what is half read is not told. */

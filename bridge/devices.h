@@ -39,7 +39,8 @@ void tb_devices_release(struct tb_devices *devices, struct tb_request *request, 
 /*
  * device.capture and device.capture_stop: both answer the request. From then on the connection
  * hears `capture` {device, t_us, dir, hex} for what the wire carries, with {refused: true} or
- * {omitted: bytes} and no hex in the place of what is not told, and `capture_end` when it stops.
+ * {omitted: bytes} and no hex in the place of what is not told, `capture_codes` {device, codes}
+ * with how many were read so far, and `capture_end` when it stops.
  */
 void tb_devices_capture(struct tb_devices *devices, struct tb_request *request, const char *name);
 void tb_devices_capture_stop(

@@ -26,6 +26,7 @@ static const char *socket_path; /* --socket */
 const struct tillctl_command *const tillctl_commands[] = {
 	&tillctl_articles,
 	&tillctl_call,
+	&tillctl_capture,
 	&tillctl_customer,
 	&tillctl_devices,
 	&tillctl_export,
@@ -35,6 +36,7 @@ const struct tillctl_command *const tillctl_commands[] = {
 	&tillctl_print_test,
 	&tillctl_program,
 	&tillctl_queue,
+	&tillctl_replay,
 	&tillctl_report,
 	&tillctl_sale,
 	&tillctl_status,
@@ -75,19 +77,25 @@ tillctl_lost(const char *what, int error)
 	}
 }
 
-static int
-connect_bridge(struct tillctl *ctl)
+const char *
+tillctl_socket(void)
 {
 	const char *path = socket_path ? socket_path : getenv("TILLBRIDGE_SOCKET");
+
+	return path && *path ? path : TILLBRIDGE_SOCKET;
+}
+
+int
+tillctl_connect(struct tillctl *ctl)
+{
 	int r;
 
 	if (ctl->till)
-		return TILLCTL_DONE;
-	r = tillbridge_connect(path, CONNECT_MS, &ctl->till);
-	if (r < 0)
-		return tillctl_lost(path ? path : TILLBRIDGE_SOCKET, r);
-	ctl->currency = tillbridge_string(tillbridge_hello(ctl->till), "/currency");
-	return TILLCTL_DONE;
+		return 0;
+	r = tillbridge_connect(tillctl_socket(), CONNECT_MS, &ctl->till);
+	if (r == 0)
+		ctl->currency = tillbridge_string(tillbridge_hello(ctl->till), "/currency");
+	return r;
 }
 
 /* The code first, so that a script can read it; then the sentence and the places. */
@@ -118,9 +126,9 @@ ask(struct tillctl *ctl, const char *method, json_t *params, int timeout_ms, jso
 	json_t *result;
 	int r;
 
-	r = connect_bridge(ctl);
-	if (r != TILLCTL_DONE)
-		return r;
+	r = tillctl_connect(ctl);
+	if (r < 0)
+		return tillctl_lost(tillctl_socket(), r);
 	text = taken ? json_dumps(taken, JSON_COMPACT) : strdup("{}");
 	if (!text)
 		return tillctl_lost(method, -ENOMEM);

@@ -30,6 +30,8 @@ extern const struct tillctl_command tillctl_articles, tillctl_call, tillctl_cust
 	tillctl_print_test, tillctl_program, tillctl_queue, tillctl_report, tillctl_sale,
 	tillctl_status, tillctl_watch;
 
+extern const struct tillctl_command tillctl_capture, tillctl_replay;
+
 /* The table of tillctl.c, sorted by name; ends with NULL. */
 extern const struct tillctl_command *const tillctl_commands[];
 
@@ -42,8 +44,18 @@ int tillctl_ask(struct tillctl *ctl, const char *method, json_t *params, json_t 
 /* The same for a call that may take long (an import), and for one whose result nobody wants. */
 int tillctl_ask_long(struct tillctl *ctl, const char *method, json_t *params, json_t **ret);
 int tillctl_tell(struct tillctl *ctl, const char *method, json_t *params);
+/* Connects, if that was not done, and says nothing: 0, or a negative errno of libtillbridge. */
+int tillctl_connect(struct tillctl *ctl);
+/* The socket that is meant. */
+const char *tillctl_socket(void);
 /* The words for a negative errno of libtillbridge, and the exit code. */
 int tillctl_lost(const char *what, int error);
+
+/*
+ * The symbol of the module NAME.so, whose room in a build tree is hw/ROOM; it stays in memory. NULL
+ * when it cannot be used: said on stderr.
+ */
+const void *tillctl_module(const char *room, const char *name, const char *symbol);
 
 /* The list of commands. */
 void tillctl_usage(FILE *out);

@@ -613,6 +613,15 @@ const struct tb_method tb_methods[] = {
 			   "to_pay, balances}",
 	},
 	{
+		.name = "scan.classify",
+		.roles = TB_ROLE_DEVICE,
+		OWN(tb_method_scan_classify),
+		PARAMS(TB_F_CODE("code", TB_REQUIRED, CODE_CHARS, "as it was read"),
+			TB_F_STRING("symbology", 0, 1, 32, "when it is known")),
+		.prose = "what a code would be taken for, without its being read",
+		.answers = "{kind, reason?}",
+	},
+	{
 		.name = "scan.submit",
 		.roles = TB_ROLE_DEVICE,
 		.flags = TB_METHOD_CHANGES,

@@ -62,6 +62,7 @@ void tb_method_print_document(struct tb_request *request);
 void tb_method_print_job(struct tb_request *request);
 void tb_method_print_list(struct tb_request *request);
 void tb_method_print_raw(struct tb_request *request);
+void tb_method_scan_classify(struct tb_request *request);
 void tb_method_scan_submit(struct tb_request *request);
 void tb_method_token_create(struct tb_request *request);
 void tb_method_token_list(struct tb_request *request);

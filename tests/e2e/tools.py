@@ -1,0 +1,238 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The installer's commands of tillctl against the real daemon and devices that do not exist: capture,
+replay. What a device decodes to is proven elsewhere."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(__file__))
+from bridge import PATIENCE, ROOT, Bridge, program
+from bus import Bus, Listened, Printer
+from ctl import DONE, NO_BRIDGE, REFUSED, USAGE, Ctl
+from scanner import Wire, devices, subscribed, wait_state
+from tap import Tap
+
+SCANS = os.path.join(ROOT, 'fixtures', 'scans')
+CARD = '4111111111111111'
+
+
+def lines_of(path):
+    with open(path, encoding='utf-8') as file:
+        return [json.loads(line) for line in file]
+
+
+class Capture:
+    """tillctl capture under way; it listens when this is made."""
+
+    def __init__(self, ctl, *words):
+        self.process = subprocess.Popen([program('tillctl'), '--socket', ctl.path, 'capture', *words],
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        line = self.process.stderr.readline()
+        assert line.startswith('recording '), line + self.process.stderr.read()
+
+    def end(self, number=None, code=DONE):
+        if number:
+            self.process.send_signal(number)
+        out, said = self.process.communicate(timeout=PATIENCE)
+        assert self.process.returncode == code, f'exit {self.process.returncode}: {out}{said}'
+        return out + said
+
+
+class Scanner:
+    """A daemon with one serial scanner, `counter`, that is ready."""
+
+    def __enter__(self):
+        self.bridge = Bridge()
+        self.wire = Wire(os.path.join(self.bridge.folder, 'scanner'))
+        self.bridge.configure(f'[device counter]\ndriver = scanner-serial\naddress = pty:'
+                              f'{self.wire.link}\nterminator = cr\n[codes]\ncustomer = 2912*\n')
+        self.bridge.start()
+        self.till = subscribed(self.bridge)
+        wait_state(self.till, 'counter', 'ready')
+        self.ctl = Ctl(self.bridge.path)
+        self.file = os.path.join(self.bridge.folder, 'recording.jsonl')
+        return self
+
+    def __exit__(self, *error):
+        self.till.close()
+        self.bridge.__exit__(*error)
+
+
+def captured_and_replayed():
+    """The head, the bytes, the end after N codes, mode 0600; and back to the same codes."""
+    with Scanner() as s:
+        recording = Capture(s.ctl, '--codes', '2', '--by', 'a test', '--model', 'DS-1', 'counter', s.file)
+        s.wire.send(b']C1010325622045000310A\x1d2112\r')
+        assert s.till.event('scan')['symbology'] == 'gs1-128'
+        s.wire.send(b'2912345678901\r')
+        s.till.event('scan')
+        assert '2 codes' in recording.end()
+        assert os.stat(s.file).st_mode & 0o777 == 0o600
+        head, *lines = lines_of(s.file)
+        assert head['device'] == 'counter' and head['driver'] == 'scanner-serial', head
+        assert head['model'] == 'DS-1' and head['by'] == 'a test' and len(head['on']) == 10, head
+        assert head['settings'] == {'terminator': 'cr'}, head
+        assert all(set(line) == {'t_us', 'dir', 'hex'} and line['dir'] == 'in' for line in lines), lines
+        whole = bytes.fromhex(''.join(line['hex'] for line in lines))
+        assert whole == b']C1010325622045000310A\x1d2112\r2912345678901\r', whole
+        first, second = s.ctl.json('replay', s.file)
+        assert first['code'] == '010325622045000310A\x1d2112' and first['symbology'] == 'gs1-128', first
+        assert [f['ai'] for f in first['fields']] == ['01', '10', '21'], first
+        assert first['kind'] == 'article' and second['kind'] == 'customer', (first, second)
+        assert 'customer' in s.ctl('replay', s.file).splitlines()[1]
+        assert not s.till.events, s.till.events
+        assert s.ctl.json('replay', '--submit', s.file)[1]['seq'] > 0
+        assert s.till.event('scan')['symbology'] == 'gs1-128'
+        assert s.till.event('scan')['code'] == '2912345678901'
+
+
+def a_payment_card_is_written_as_refused():
+    """In one read or in pieces, as a bare number, behind an identifier or as a track."""
+    with Scanner() as s:
+        recording = Capture(s.ctl, 'counter', s.file)
+        s.wire.send(b'TBC-1\r4111')
+        s.till.event('scan')
+        s.wire.send(b'111111111111\r')
+        s.till.event('card')
+        for swipe in (f']C0{CARD}', f'%B{CARD}^NAME/A^2512101?', f';{CARD}=25121010000000000000?'):
+            s.wire.send(swipe.encode() + b'\r')
+            assert s.till.event('card')['error'] == 'payment_card_refused'
+        s.wire.send(b'TBC-2\r')
+        s.till.event('scan')
+        # a second reading of the same card within the window is no event, and no bytes either
+        s.wire.send(f']C0{CARD}\r'.encode() + b'TBC-3\r')
+        s.till.event('scan')
+        assert 'payment card' in recording.end(signal.SIGINT)
+        with open(s.file, encoding='utf-8') as file:
+            text = file.read()
+        kept = bytes.fromhex(''.join(line['hex'] for line in lines_of(s.file)[1:]))
+        assert kept == b'TBC-2\r', kept
+        assert text.count('"refused"') == 5, text
+        for form in (CARD, CARD.encode().hex(), '4111', b'4111'.hex()):
+            assert form not in text, form
+        said = s.ctl.json('replay', s.file)
+        assert [line.get('code') for line in said if 'refused' not in line] == ['TBC-2'], said
+
+
+def captured_while_it_is_pulled():
+    """The recording outlasts the cable."""
+    with Scanner() as s:
+        recording = Capture(s.ctl, '--codes', '2', 'counter', s.file)
+        s.wire.send(b'TBC-1\r')
+        s.till.event('scan')
+        s.wire.send(b'half')
+        s.wire.pull()
+        s.till.event('device', lambda p: p['state'] == 'absent')
+        s.wire.plug()
+        s.till.event('device', lambda p: p['state'] == 'ready')
+        s.wire.send(b'TBC-2\r')
+        s.till.event('scan')
+        recording.end()
+        codes = [line['code'] for line in s.ctl.json('replay', s.file) if 'code' in line]
+        assert codes == ['TBC-1', 'TBC-2'], codes
+
+
+def reports_are_recorded_with_their_descriptor():
+    with Bus() as bus:
+        bridge = Bridge()
+        bridge.start(env=bus.environment())
+        try:
+            with subscribed(bridge) as till:
+                bus.plug('hidraw0', serial='HP1', port='1-3')
+                wait_state(till, 'scanner-hid-HP1', 'ready')
+                ctl, path = Ctl(bridge.path), os.path.join(bridge.folder, 'hid.jsonl')
+                recording = Capture(ctl, '--codes', '1', 'scanner-hid-HP1', path)
+                bus.scan('hidraw0', ']Q1TBC-' + 'x' * 200)
+                till.event('scan')
+                recording.end()
+                head, *lines = lines_of(path)
+                assert head['descriptor'].startswith('058c0902'), head
+                assert [len(line['hex']) for line in lines] == [128] * 4, lines
+                said = ctl.json('replay', path)
+                assert said[0]['code'] == 'TBC-' + 'x' * 200 and said[0]['kind'] == 'coupon', said
+            bridge.stop()
+        finally:
+            bridge.remove()
+
+
+def a_printer_is_recorded_both_ways():
+    """What it was sent and what it answered; --raw gives the bytes to tillsim render."""
+    with tempfile.TemporaryDirectory() as folder, Printer(folder) as printer:
+        conf = (f'[device receipts]\ndriver = printer-escpos\naddress = tcp:127.0.0.1:{printer.port}\n'
+                'profile = default80\n')
+        with Bridge(conf) as bridge:
+            ctl, path = Ctl(bridge.path), os.path.join(bridge.folder, 'printer.jsonl')
+            with subscribed(bridge) as till:
+                wait_state(till, 'receipts', 'ready')
+            recording = Capture(ctl, 'receipts', path)
+            ctl('print-test')
+            recording.end(signal.SIGTERM)
+            assert {line['dir'] for line in lines_of(path)[1:]} == {'in', 'out'}
+            raw = subprocess.run([program('tillctl'), 'replay', '--raw', path], capture_output=True)
+            assert raw.returncode == 0 and b'print-test' in raw.stdout, raw
+            ctl('replay', path, code=REFUSED)
+
+
+def captures_that_cannot_be():
+    with Scanner() as s:
+        assert s.ctl('capture', 'nothing', s.file, code=REFUSED).startswith('device_unknown')
+        for words in ((), ('counter',), ('counter', s.file, 'x'), ('--codes', '0', 'counter', s.file),
+                      ('--for', 'ever', 'counter', s.file), ('--colour', 'red', 'counter', s.file)):
+            s.ctl('capture', *words, code=USAGE)
+        s.ctl('capture', 'counter', '/nowhere/file', code=REFUSED)
+        Ctl('/nowhere/till.sock')('capture', 'counter', s.file, code=NO_BRIDGE)
+        first = Capture(s.ctl, 'counter', s.file)
+        assert s.ctl('capture', 'counter', s.file + '2', code=REFUSED).startswith('device_claimed')
+        first.process.kill()
+        first.end(code=-signal.SIGKILL)
+        # the daemon hears of it, and the next one may record
+        while subprocess.run([program('tillctl'), '--socket', s.bridge.path, 'capture', '--for', '1ms',
+                              'counter', s.file], capture_output=True).returncode != DONE:
+            pass
+        s.wire.send(b'TBC-1\r')
+        assert s.till.event('scan')['code'] == 'TBC-1'
+
+
+def replays_that_need_no_bridge():
+    nowhere = Ctl('/nowhere/till.sock')
+    path = os.path.join(SCANS, 'serial-gs1-128.jsonl')
+    said = nowhere.json('replay', path)
+    assert said[0]['symbology'] == 'gs1-128', said
+    nowhere('replay', '--submit', path, code=NO_BRIDGE)
+    nowhere('replay', code=USAGE)
+    nowhere('replay', '/nowhere/file', code=REFUSED)
+    with tempfile.NamedTemporaryFile('w', suffix='.jsonl') as file:
+        file.write('{"device": "x"}\n')
+        file.flush()
+        assert 'line 1' in nowhere('replay', file.name, code=REFUSED)
+    for name in sorted(os.listdir(SCANS)):
+        if not name.endswith('.jsonl'):
+            continue
+        expected = lines_of(os.path.join(SCANS, name.replace('.jsonl', '.expect')))
+        codes = [line['code'] for line in expected if 'code' in line]
+        if not codes:
+            nowhere('replay', os.path.join(SCANS, name), code=REFUSED)
+            continue
+        said = nowhere.json('replay', os.path.join(SCANS, name))
+        assert [line['code'] for line in said if 'code' in line] == codes, name
+
+
+TESTS = (captured_and_replayed, a_payment_card_is_written_as_refused, captured_while_it_is_pulled,
+         reports_are_recorded_with_their_descriptor, a_printer_is_recorded_both_ways,
+         captures_that_cannot_be, replays_that_need_no_bridge)
+
+
+def main():
+    tap = Tap()
+    for test in TESTS:
+        tap.run(test.__name__.replace('_', ' '), test)
+    tap.done()
+
+
+if __name__ == '__main__':
+    main()
