@@ -187,6 +187,14 @@ static const struct {
 	{"RE", "+262", true},
 };
 
+/* +39 (0)6: there the zero is a part of the number, wherever it is dialled. */
+static bool
+is_italy(const char *digits, size_t n, bool plus)
+{
+	return plus ? n == 2 && memcmp(digits, "39", 2) == 0
+	            : n == 4 && memcmp(digits, "0039", 4) == 0;
+}
+
 char *
 tb_phone_e164(const char *text, const char *country)
 {
@@ -200,7 +208,7 @@ tb_phone_e164(const char *text, const char *country)
 			if (n == sizeof(digits) - 1)
 				return NULL;
 			digits[n++] = *p;
-		} else if (n > 0 && strncmp(p, "(0)", 3) == 0) {
+		} else if (n > 0 && strncmp(p, "(0)", 3) == 0 && !is_italy(digits, n, plus)) {
 			p += 2; /* +33 (0)6: the zero is for who dials at home */
 		} else if (*p == '+' && n == 0 && !plus) {
 			plus = true;

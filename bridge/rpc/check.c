@@ -293,6 +293,25 @@ settle_alone(struct tb_check *check, const struct tb_check *alone, json_t *list,
 	json_decref(faults);
 }
 
+/* What another bridge has found at fault already, in the form of settle_alone(). */
+static bool
+was_settled(const json_t *item)
+{
+	json_t *faults = json_object_get(item, "fault"), *each;
+	size_t k;
+
+	if (json_object_size(item) != 1 || json_array_size(faults) == 0)
+		return false;
+	json_array_foreach(faults, k, each) {
+		const char *pointer = json_string_value(json_object_get(each, "pointer"));
+		const char *code = json_string_value(json_object_get(each, "code"));
+
+		if (json_object_size(each) != 2 || !pointer || !code || !is_of_value(code))
+			return false;
+	}
+	return true;
+}
+
 static void
 check_alone(struct tb_check *check, const struct place *place, const struct tb_field *field,
 	json_t *list)
@@ -304,6 +323,8 @@ check_alone(struct tb_check *check, const struct place *place, const struct tb_f
 		.userdata = check->userdata,
 	};
 
+	if (check->bridges && was_settled(json_array_get(list, place->index)))
+		return;
 	check_value(&alone, place, field, json_array_get(list, place->index));
 	check->payment_card |= alone.payment_card;
 	check->unknown |= alone.unknown;

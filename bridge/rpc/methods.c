@@ -184,9 +184,10 @@ const struct tb_method tb_methods[] = {
 		.name = "customer.export",
 		.roles = TB_ROLE_MANAGER,
 		LOYALTY(CUSTOMER_EXPORT),
-		PARAMS(TB_F_ID("id", TB_REQUIRED, "of the customer")),
+		PARAMS(TB_F_ID("id", TB_REQUIRED, "of the customer"), LIMIT_ROW, CURSOR_ROW),
 		.prose = "all that is kept of one person",
-		.answers = "the record, cards, consents and entries",
+		.answers = "{customer, balances, progress[], coupons[], gift_cards[], entries[], "
+			   "passages[], reservations[], cursor?}",
 	},
 	{
 		.name = "customer.history",
@@ -237,7 +238,8 @@ const struct tb_method tb_methods[] = {
 		.roles = TB_ROLE_TILL,
 		LOYALTY(CUSTOMER_SEARCH),
 		PARAMS(TB_F_STRING("text", TB_REQUIRED, 1, TB_NAME_CHARS,
-			       "parts of names, phones, e-mails, cards"),
+			       "beginnings of names, towns, postcodes, phones, e-mails and "
+			       "their domains, cards; the end of a phone"),
 			LIMIT_ROW, CURSOR_ROW),
 		.prose = "customers by several fields at once",
 		.answers = "{customers[], cursor?}",

@@ -205,7 +205,7 @@ tb_coupons_revoke(struct tb_operation *op, int64_t passage)
 {
 	int r = tb_store_run(op->store,
 		"UPDATE coupons SET state = 'revoked', uses_left = 0 WHERE passage = ?1"
-		" AND state = 'live' AND held_by IS NULL",
+		" AND state = 'live'",
 		V_INT(passage));
 
 	return r < 0 ? r : 0;

@@ -81,8 +81,10 @@ tb_uses_given(struct tb_operation *op, struct tb_reckon *k, const struct tb_use_
 {
 	_cleanup_reckoning_ struct tb_reckoning reckoning = {};
 	int64_t id;
-	int r = tb_reckon_uses(op, k);
+	int r = tb_reckon_read_uses(op, k);
 
+	if (r == 0)
+		r = tb_reckon_look_up(op, k);
 	if (r != 0)
 		return r;
 	r = tb_rules_given(k->version->program, tb_reckon_the_account(k), &k->basket.basket,

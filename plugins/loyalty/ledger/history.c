@@ -85,21 +85,43 @@ tb_customer_history(struct tb_operation *op)
 
 /* ---- customer.export ---------------------------------------------------------------------- */
 
-/* Rows of one table under a member, each as the JSON that `row` writes. */
+/*
+ * All that is kept of one person, a page at a time: the lists that grow with every visit go by
+ * their ids, newest first, and the cursor says where each of them stands.
+ */
+struct exporting {
+	struct tb_operation *op;
+	struct tb_jsonw w;
+	int64_t customer, limit;
+	int64_t before[3]; /* entries, passages, reservations */
+	bool more;
+};
+
+#define EXPORT_BYTES (512 << 10) /* of one answer: a passage may hold a long ticket */
+/* Entries and reservations of those who were merged into him are his, too. */
+#define HIS "(SELECT ?1 UNION SELECT id FROM customers WHERE merged_into = ?1)"
+
 typedef void (*row_fn)(struct tb_operation *op, struct tb_jsonw *w, struct tb_rows *rows);
 
+/* Rows of one table under a member, each as the JSON that `row` writes; the first column is the id.
+ */
 static int
-write_rows(struct tb_operation *op, struct tb_jsonw *w, const char *member, const char *sql,
-	int64_t customer, row_fn row)
+export_list(struct exporting *e, const char *member, const char *sql, int64_t *before, row_fn row)
 {
 	_cleanup_rows_ struct tb_rows *rows = NULL;
-	int r = tb_store_get(op->store, &rows, sql, V_INT(customer));
+	int64_t n = 0;
+	int r = tb_store_get(
+		e->op->store, &rows, sql, V_INT(e->customer), V_INT(*before), V_INT(e->limit + 1));
 
-	tb_jsonw_array(w, member);
-	for (; r > 0; r = tb_rows_next(rows))
-		row(op, w, rows);
-	tb_jsonw_end_array(w);
-	return r;
+	tb_jsonw_array(&e->w, member);
+	for (; r > 0 && n < e->limit && e->op->out->len < EXPORT_BYTES; r = tb_rows_next(rows)) {
+		*before = tb_rows_int(rows, 0);
+		row(e->op, &e->w, rows);
+		n++;
+	}
+	tb_jsonw_end_array(&e->w);
+	e->more |= r > 0;
+	return r < 0 ? r : 0;
 }
 
 static void
@@ -123,17 +145,6 @@ export_passage(struct tb_operation *op, struct tb_jsonw *w, struct tb_rows *rows
 }
 
 static void
-export_coupon(struct tb_operation *op, struct tb_jsonw *w, struct tb_rows *rows)
-{
-	tb_jsonw_object(w, NULL);
-	tb_jsonw_string(w, "code", tb_rows_text(rows, 0));
-	tb_jsonw_string(w, "title", tb_rows_text(rows, 1));
-	tb_jsonw_string(w, "state", tb_rows_text(rows, 2));
-	tb_time_write(op, w, "issued_at", tb_rows_int(rows, 3));
-	tb_jsonw_end_object(w);
-}
-
-static void
 export_reservation(struct tb_operation *op, struct tb_jsonw *w, struct tb_rows *rows)
 {
 	tb_jsonw_object(w, NULL);
@@ -141,6 +152,17 @@ export_reservation(struct tb_operation *op, struct tb_jsonw *w, struct tb_rows *
 	tb_jsonw_string(w, "sale", tb_rows_text(rows, 1));
 	tb_jsonw_string(w, "state", tb_rows_text(rows, 2));
 	tb_time_write(op, w, "at", tb_rows_int(rows, 3));
+	tb_jsonw_end_object(w);
+}
+
+static void
+export_coupon(struct tb_operation *op, struct tb_jsonw *w, struct tb_rows *rows)
+{
+	tb_jsonw_object(w, NULL);
+	tb_jsonw_string(w, "code", tb_rows_text(rows, 0));
+	tb_jsonw_string(w, "title", tb_rows_text(rows, 1));
+	tb_jsonw_string(w, "state", tb_rows_text(rows, 2));
+	tb_time_write(op, w, "issued_at", tb_rows_int(rows, 3));
 	tb_jsonw_end_object(w);
 }
 
@@ -156,64 +178,109 @@ export_gift_card(struct tb_operation *op, struct tb_jsonw *w, struct tb_rows *ro
 	tb_jsonw_end_object(w);
 }
 
+/* A list that stands whole on the first page. */
 static int
-export_gift_cards(struct tb_operation *op, struct tb_jsonw *w, int64_t customer)
+export_all(
+	struct exporting *e, const char *member, const char *sql, struct tb_value who, row_fn row)
 {
 	_cleanup_rows_ struct tb_rows *rows = NULL;
-	char id[TB_ID_TEXT];
-	int r;
+	int r = tb_store_get(e->op->store, &rows, sql, who);
 
-	r = tb_store_get(op->store, &rows,
-		"SELECT number, balance, buyer, beneficiary, message FROM gift_cards"
-		" WHERE buyer = ?1 OR beneficiary = ?1",
-		V_TEXT(tb_id_format('c', customer, id)));
-	tb_jsonw_array(w, "gift_cards");
+	tb_jsonw_array(&e->w, member);
 	for (; r > 0; r = tb_rows_next(rows))
-		export_gift_card(op, w, rows);
-	tb_jsonw_end_array(w);
+		row(e->op, &e->w, rows);
+	tb_jsonw_end_array(&e->w);
 	return r;
 }
 
-/* Entries and reservations of those who were merged into him are his, too. */
-#define HIS "(SELECT ?1 UNION SELECT id FROM customers WHERE merged_into = ?1)"
+/* Who he is and what he holds now. */
+static int
+export_person(struct exporting *e, const struct tb_customer *c)
+{
+	char id[TB_ID_TEXT];
+	int r;
+
+	tb_jsonw_raw(&e->w, "customer", c->record, c->record_len);
+	r = tb_balances_write(e->op, &e->w, c);
+	if (r >= 0)
+		r = tb_progress_write(e->op, &e->w, c);
+	if (r >= 0)
+		r = export_all(e, "coupons",
+			"SELECT code, title, state, issued_at FROM coupons WHERE customer = ?1"
+			" ORDER BY id",
+			V_INT(c->id), export_coupon);
+	if (r >= 0)
+		r = export_all(e, "gift_cards",
+			"SELECT number, balance, buyer, beneficiary, message FROM gift_cards"
+			" WHERE buyer = ?1 OR beneficiary = ?1",
+			V_TEXT(tb_id_format('c', c->id, id)), export_gift_card);
+	return r;
+}
+
+static int
+export_lists(struct exporting *e)
+{
+	int r = export_list(e, "entries",
+		"SELECT " ENTRY_COLUMNS " FROM entries WHERE customer IN " HIS
+		" AND seq < ?2 ORDER BY seq DESC LIMIT ?3",
+		&e->before[0], write_entry);
+
+	if (r >= 0)
+		r = export_list(e, "passages",
+			"SELECT id, site, sale, business_day, occurred_at, state, body FROM "
+			"passages WHERE customer = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
+			&e->before[1], export_passage);
+	if (r >= 0)
+		r = export_list(e, "reservations",
+			"SELECT id, sale, state, at FROM reservations WHERE customer IN " HIS
+			" AND id < ?2 ORDER BY id DESC LIMIT ?3",
+			&e->before[2], export_reservation);
+	return r;
+}
+
+static int
+read_export_cursor(struct exporting *e)
+{
+	const char *text = tb_param_text(e->op, "cursor");
+	long long at[3];
+	int end = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(e->before); i++)
+		e->before[i] = INT64_MAX;
+	if (!text)
+		return 0;
+	if (sscanf(text, "%lld.%lld.%lld%n", &at[0], &at[1], &at[2], &end) != 3 || text[end])
+		return tb_refuse_cursor(e->op);
+	for (size_t i = 0; i < ARRAY_SIZE(e->before); i++)
+		e->before[i] = at[i];
+	return 0;
+}
 
 int
 tb_customer_export(struct tb_operation *op)
 {
 	_cleanup_customer_ struct tb_customer c = {};
-	struct tb_jsonw w = TB_JSONW(op->out);
-	int r = load(op, &c);
+	struct exporting e = {.op = op, .w = TB_JSONW(op->out), .limit = TB_PAGE_MAX};
+	char cursor[80];
+	int r = read_export_cursor(&e);
 
+	if (r == 0)
+		r = load(op, &c);
 	if (r != 0)
 		return r;
-	tb_jsonw_object(&w, NULL);
-	tb_jsonw_raw(&w, "customer", c.record, c.record_len);
-	r = tb_balances_write(op, &w, &c);
+	e.customer = c.id;
+	if (tb_param(op, "limit"))
+		e.limit = tb_param_limit(op);
+	tb_jsonw_object(&e.w, NULL);
+	if (!tb_param(op, "cursor"))
+		r = export_person(&e, &c);
 	if (r >= 0)
-		r = tb_progress_write(op, &w, &c);
-	if (r >= 0)
-		r = write_rows(op, &w, "entries",
-			"SELECT " ENTRY_COLUMNS " FROM entries WHERE customer IN " HIS
-			" ORDER BY seq DESC",
-			c.id, write_entry);
-	if (r >= 0)
-		r = write_rows(op, &w, "passages",
-			"SELECT id, site, sale, business_day, occurred_at, state, body FROM "
-			"passages"
-			" WHERE customer = ?1 ORDER BY occurred_at DESC",
-			c.id, export_passage);
-	if (r >= 0)
-		r = write_rows(op, &w, "coupons",
-			"SELECT code, title, state, issued_at FROM coupons WHERE customer = ?1"
-			" ORDER BY id",
-			c.id, export_coupon);
-	if (r >= 0)
-		r = write_rows(op, &w, "reservations",
-			"SELECT id, sale, state, at FROM reservations WHERE customer IN " HIS
-			" ORDER BY id",
-			c.id, export_reservation);
-	if (r >= 0)
-		r = export_gift_cards(op, &w, c.id);
-	tb_jsonw_end_object(&w);
+		r = export_lists(&e);
+	if (e.more) {
+		snprintf(cursor, sizeof(cursor), "%lld.%lld.%lld", (long long)e.before[0],
+			(long long)e.before[1], (long long)e.before[2]);
+		tb_jsonw_string(&e.w, "cursor", cursor);
+	}
+	tb_jsonw_end_object(&e.w);
 	return r;
 }

@@ -234,7 +234,7 @@ take_uses(struct posting *p, struct tb_customer *c, bool held)
 		const char *warning = NULL;
 
 		if (held)
-			r = tb_use_commit(p->op, &uses.items[i], &step);
+			r = tb_use_commit(p->op, &uses.items[i], &step, &warning);
 		else
 			r = tb_use_charge(p->op, &uses.items[i], &step, &warning);
 		if (warning)

@@ -115,8 +115,8 @@ look_up_card(struct tb_operation *op, struct tb_reckon *reckon, size_t i)
 	return 0;
 }
 
-static int
-look_up(struct tb_operation *op, struct tb_reckon *reckon)
+int
+tb_reckon_look_up(struct tb_operation *op, struct tb_reckon *reckon)
 {
 	size_t n = reckon->n_uses + 1;
 	int r = 0;
@@ -137,14 +137,14 @@ look_up(struct tb_operation *op, struct tb_reckon *reckon)
 }
 
 int
-tb_reckon_uses(struct tb_operation *op, struct tb_reckon *ret)
+tb_reckon_read_uses(struct tb_operation *op, struct tb_reckon *ret)
 {
 	_cleanup_faults_ struct tb_faults faults = {};
 	int r = tb_uses_from_json(tb_param(op, "uses"), "/uses", &ret->uses, &ret->n_uses, &faults);
 
 	if (r == -EINVAL)
 		return tb_refuse_faults(op, &faults);
-	return r < 0 ? r : look_up(op, ret);
+	return r;
 }
 
 int
@@ -164,5 +164,5 @@ tb_reckon_codes(struct tb_operation *op, struct tb_reckon *ret)
 			ret->uses[ret->n_uses++] = (struct tb_use){
 				.kind = gift ? TB_USE_GIFT_CARD : TB_USE_COUPON, .code = text};
 	}
-	return look_up(op, ret);
+	return tb_reckon_look_up(op, ret);
 }

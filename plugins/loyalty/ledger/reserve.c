@@ -43,9 +43,10 @@ tb_reward_quote(struct tb_operation *op)
 	if (r < 0)
 		return r;
 	op->undo = old != 0;
-	r = begin(op, &k);
+	/* What is malformed is said before who is not known. */
+	r = tb_reckon_basket(op, &k);
 	if (r == 0)
-		r = tb_reckon_basket(op, &k);
+		r = begin(op, &k);
 	if (r == 0)
 		r = tb_reckon_account(op, &k);
 	if (r == 0)
@@ -128,12 +129,13 @@ hold(struct tb_operation *op, struct tb_reckon *k, const struct tb_reckoning *re
 
 	for (size_t i = 0; r >= 0 && i < k->n_uses; i++) {
 		struct tb_used used = tb_used_of(k, reckoning, i, id);
+		const char *warning;
 
 		if (reckoning->uses[i].repeated)
 			continue;
 		r = tb_use_hold(op, &used, &step);
 		if (r >= 0 && commit)
-			r = tb_use_commit(op, &used, &step);
+			r = tb_use_commit(op, &used, &step, &warning);
 	}
 	if (r >= 0 && commit)
 		r = tb_reservation_committed(op, id, 0);
@@ -161,14 +163,16 @@ write_answer(struct tb_operation *op, const struct tb_reckon *k,
 static int
 reckon(struct tb_operation *op, struct tb_reckon *k, struct tb_reckoning *ret)
 {
-	int r = begin(op, k);
+	int r = tb_reckon_basket(op, k);
 
 	if (r == 0)
-		r = tb_reckon_basket(op, k);
+		r = tb_reckon_read_uses(op, k);
+	if (r == 0)
+		r = begin(op, k);
 	if (r == 0)
 		r = tb_reckon_account(op, k);
 	if (r == 0)
-		r = tb_reckon_uses(op, k);
+		r = tb_reckon_look_up(op, k);
 	if (r == 0)
 		r = tb_rules_reserve(k->version->program, tb_reckon_the_account(k),
 			&k->basket.basket, k->uses, k->n_uses, &k->context, ret);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * customer.search: every word of the text must begin a word of the customer's names, e-mails, town,
- * phones, cards or references; accents and case folded. One word leads, the rarest: its
- * rows are walked in alphabetical order and the others are looked for in each customer's own
- * words. Digits alone walk cards, references and phones. The cursor is where the walk stopped.
+ * postcode, phones, cards or references, or end a phone; accents and case folded. One word leads,
+ * the rarest: its rows are walked in alphabetical order and the others are looked for in each
+ * customer's own words. Digits alone walk cards, references, phones from both ends and postcodes.
+ * The cursor is where the walk stopped.
  */
 
 #include <stdio.h>
@@ -21,7 +22,11 @@ struct searching {
 	char lead[300], end[310]; /* [lead, end) */
 	bool digits;
 	char phone[320], phone_end[330]; /* the same as it stands in E.164 */
-	char last_value[300];            /* where the walk stands */
+	char back[TB_WORDS_BACKWARDS];   /* the same from the end of a phone */
+	char back_end[TB_WORDS_BACKWARDS + 8];
+	char from_value[300]; /* where the last page ended; bound while we walk */
+	int64_t from_customer;
+	char last_value[300]; /* where the walk stands */
 	int64_t last_customer;
 	int64_t found[TB_PAGE_MAX];
 	int64_t n_found, limit;
@@ -100,6 +105,11 @@ set_range(struct searching *s, const char *word, size_t len)
 	else
 		snprintf(s->phone, sizeof(s->phone), "+%s", rest);
 	snprintf(s->phone_end, sizeof(s->phone_end), "%s" BEYOND, s->phone);
+	s->back[0] = s->back_end[0] = '\0';
+	if (s->digits && len >= TB_WORDS_END_MIN && len < TB_WORDS_BACKWARDS - 1) {
+		tb_words_backwards(word, len, s->back);
+		snprintf(s->back_end, sizeof(s->back_end), "%s" BEYOND, s->back);
+	}
 }
 
 /* "value customer"; a value has no blank in it but its last one. */
@@ -112,10 +122,10 @@ read_cursor(struct searching *s)
 
 	if (!cursor)
 		return 0;
-	if (!blank || (size_t)(blank - cursor) >= sizeof(s->last_value))
+	if (!blank || (size_t)(blank - cursor) >= sizeof(s->from_value))
 		return tb_refuse_cursor(s->op);
-	snprintf(s->last_value, sizeof(s->last_value), "%.*s", (int)(blank - cursor), cursor);
-	s->last_customer = strtoll(blank + 1, &end, 10);
+	snprintf(s->from_value, sizeof(s->from_value), "%.*s", (int)(blank - cursor), cursor);
+	s->from_customer = strtoll(blank + 1, &end, 10);
 	return end == blank + 1 || *end ? tb_refuse_cursor(s->op) : 0;
 }
 
@@ -130,19 +140,26 @@ begin_walk(struct searching *s, struct tb_rows **ret)
 			"SELECT w.word, w.customer, c.words, c.record FROM words w"
 			" JOIN customers c ON c.id = w.customer WHERE w.word >= ?1 AND w.word < ?2"
 			" AND (w.word, w.customer) > (?3, ?4) ORDER BY w.word, w.customer",
-			V_TEXT(s->lead), V_TEXT(s->end), V_TEXT(s->last_value),
-			V_INT(s->last_customer));
+			V_TEXT(s->lead), V_TEXT(s->end), V_TEXT(s->from_value),
+			V_INT(s->from_customer));
+	/* Each part in its index's order, merged: nothing is sorted, however many begin so. */
 	return tb_store_get(s->op->store, ret,
 		"SELECT h.value, h.customer, c.words, c.record FROM ("
 		"SELECT number AS value, customer FROM cards WHERE number >= ?1 AND number < ?2"
-		" AND customer IS NOT NULL"
+		" AND customer IS NOT NULL AND (number, customer) > (?5, ?6)"
 		" UNION ALL SELECT value, customer FROM handles WHERE value >= ?1 AND value < ?2"
-		" AND kind = 'ref'"
+		" AND kind = 'ref' AND (value, customer) > (?5, ?6)"
 		" UNION ALL SELECT value, customer FROM handles WHERE value >= ?3 AND value < ?4"
-		" AND kind = 'phone') AS h JOIN customers c ON c.id = h.customer"
-		" WHERE (h.value, h.customer) > (?5, ?6) ORDER BY h.value, h.customer",
+		" AND kind = 'phone' AND (value, customer) > (?5, ?6)"
+		" UNION ALL SELECT word, customer FROM words WHERE word >= ?1 AND word < ?2"
+		" AND (word, customer) > (?5, ?6)"
+		" UNION ALL SELECT word, customer FROM words WHERE word >= ?7 AND word < ?8"
+		" AND (word, customer) > (?5, ?6)"
+		") AS h CROSS JOIN customers c WHERE c.id = h.customer"
+		" ORDER BY h.value, h.customer",
 		V_TEXT(s->lead), V_TEXT(s->end), V_TEXT(s->phone), V_TEXT(s->phone_end),
-		V_TEXT(s->last_value), V_INT(s->last_customer));
+		V_TEXT(s->from_value), V_INT(s->from_customer), V_TEXT(s->back),
+		V_TEXT(s->back_end));
 }
 
 struct earlier {

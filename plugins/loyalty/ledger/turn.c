@@ -102,8 +102,9 @@ error_of(struct tb_operation *op, int r)
 		return (enum tb_error)tb_refuse_at(op, "", "overflow");
 	if (r == -EMSGSIZE)
 		return (enum tb_error)tb_refuse(op, TB_ERROR_TOO_LARGE);
+	/* The store: locked, full, gone. To a till that is a server that cannot be reached now. */
 	if (r < 0)
-		return (enum tb_error)tb_refuse(op, TB_ERROR_INTERNAL);
+		return (enum tb_error)tb_refuse(op, TB_ERROR_SERVER_UNREACHABLE);
 	return (enum tb_error)r;
 }
 
@@ -237,7 +238,7 @@ run_call(struct tb_ledger *l, struct waiting *w, struct tb_buf *out, bool *ret_u
 	log_failure(l, "a call failed", r);
 	error = error_of(&op, r);
 	if (keep_answer(w, &op, error) < 0)
-		fail(w, TB_ERROR_INTERNAL);
+		fail(w, TB_ERROR_SERVER_UNREACHABLE);
 	*ret_undo = w->error != TB_OK || op.undo;
 	if (!l->store->ops->in_transaction(l->store))
 		return r < 0 ? r : -EIO;
@@ -341,7 +342,7 @@ run_alone(struct tb_ledger *l, struct waiting *w, struct tb_buf *out)
 	if (r >= 0)
 		return;
 	abandon(l);
-	fail(w, TB_ERROR_INTERNAL);
+	fail(w, TB_ERROR_SERVER_UNREACHABLE);
 }
 
 typedef int (*run_fn)(struct tb_ledger *l, struct waiting *w, struct tb_buf *out);
@@ -430,7 +431,7 @@ wait_for_lock(struct tb_ledger *l)
 			continue;
 		tb_list_remove(&w->node);
 		tb_list_append(&late, &w->node);
-		fail(w, TB_ERROR_INTERNAL);
+		fail(w, TB_ERROR_SERVER_UNREACHABLE);
 		l->n_waiting--;
 	}
 	if (!tb_list_empty(&late))
@@ -494,7 +495,7 @@ tb_turn_end(struct tb_ledger *l)
 
 		log_failure(l, "no transaction", r);
 		tb_list_for_each(w, &calls, node)
-			fail(w, TB_ERROR_INTERNAL);
+			fail(w, TB_ERROR_SERVER_UNREACHABLE);
 	}
 	l->running = false;
 	forget(l);
@@ -530,7 +531,7 @@ tb_turn_call(struct tb_ledger *l, const struct tb_call *call)
 		return;
 	w = calloc(1, sizeof(*w));
 	if (!w) {
-		call->done(&(struct tb_answer){.error = TB_ERROR_INTERNAL}, call->userdata);
+		call->done(&(struct tb_answer){.error = TB_ERROR_SERVER_UNREACHABLE}, call->userdata);
 		return;
 	}
 	w->call = *call;

@@ -226,7 +226,8 @@ coupon_back(struct tb_operation *op, const struct tb_used *used)
 		return 0;
 	r = tb_store_run(op->store,
 		"UPDATE coupons SET uses_left = uses_left + 1,"
-		" state = CASE WHEN state = 'used' THEN 'live' ELSE state END WHERE id = ?1",
+		" state = CASE WHEN state = 'used' THEN 'live' ELSE state END"
+		" WHERE id = ?1 AND state <> 'revoked'",
 		V_INT(used->coupon));
 	return r < 0 ? r : 0;
 }
@@ -287,10 +288,12 @@ tb_use_release(struct tb_operation *op, struct tb_used *used, const struct tb_us
 }
 
 int
-tb_use_commit(struct tb_operation *op, struct tb_used *used, const struct tb_use_step *step)
+tb_use_commit(struct tb_operation *op, struct tb_used *used, const struct tb_use_step *step,
+	const char **ret_warning)
 {
 	int r = set_state(op, used, TB_USE_COMMITTED, step);
 
+	*ret_warning = NULL;
 	if (r >= 0 && step->c)
 		r = tb_lots_spend(op, step->c, used->id);
 	if (r >= 0)
@@ -301,8 +304,11 @@ tb_use_commit(struct tb_operation *op, struct tb_used *used, const struct tb_use
 		r = gift(op, used, step, TB_ENTRY_RELEASE, 1);
 	if (r >= 0)
 		r = gift(op, used, step, TB_ENTRY_REDEEM, -1);
-	if (r >= 0)
-		r = coupon_spend(op, used);
+	if (r < 0)
+		return r;
+	r = coupon_spend(op, used);
+	if (r == 0)
+		*ret_warning = "coupon_used"; /* withdrawn with the sale that earned it */
 	return r < 0 ? r : count(op, used, step, 1, -1, 0);
 }
 

@@ -47,7 +47,9 @@ struct tb_use_step {
 /* Writes the use's row too; its id is set. */
 int tb_use_hold(struct tb_operation *op, struct tb_used *used, const struct tb_use_step *step);
 int tb_use_release(struct tb_operation *op, struct tb_used *used, const struct tb_use_step *step);
-int tb_use_commit(struct tb_operation *op, struct tb_used *used, const struct tb_use_step *step);
+/* ret_warning as below: a coupon may be withdrawn while it is held. */
+int tb_use_commit(struct tb_operation *op, struct tb_used *used, const struct tb_use_step *step,
+	const char **ret_warning);
 /* A use that was given without ever being held: its row, and what tb_use_charge() does. */
 int tb_use_give(struct tb_operation *op, struct tb_used *used, const struct tb_use_step *step,
 	const char **ret_warning);

@@ -85,23 +85,99 @@ add_folded(struct tb_buf *buf, const char *text)
 	return 0;
 }
 
+/*
+ * Groups of digits that people leave blanks between are one number: 06 12 34 56 78. A group of five
+ * that begins is a postcode, and one of more than four begins a number of its own.
+ */
+static void
+join_digits(const char *words, struct tb_buf *out)
+{
+	size_t before = 0; /* digits of the number that may go on */
+
+	for (const char *p = words; *p;) {
+		size_t len = strcspn(p, " ");
+		bool digits = strspn(p, "0123456789") == len;
+
+		if (out->len && !(digits && before && len <= 4))
+			tb_buf_add_byte(out, ' ');
+		before = !digits || (before == 0 && len == 5) ? 0 : before + len;
+		tb_buf_add(out, p, len);
+		p += len + (p[len] == ' ');
+	}
+	if (!out->data)
+		tb_buf_add_str(out, "");
+}
+
+#define EITHER ',' /* before what may be the end of a domain or a word */
+
+/* ".fr", told by its dot from a word that begins so. */
+static void
+add_domain_end(struct tb_buf *buf, char mark, const char *text, size_t len)
+{
+	if (buf->len && buf->data[buf->len - 1] != '\n')
+		tb_buf_add_byte(buf, ' ');
+	tb_buf_add_byte(buf, (uint8_t)mark);
+	tb_buf_add(buf, text, TB_MIN(len, (size_t)WORD_MAX));
+}
+
+/* The dot before the last part of an e-mail's domain, or of something that looks like one. */
+static const char *
+domain_end(const char *chunk, size_t len)
+{
+	const char *at = memchr(chunk, '@', len), *dot = memrchr(chunk, '.', len);
+	size_t rest = dot ? (size_t)(chunk + len - dot) - 1 : 0;
+
+	if (!dot || dot == chunk || dot < at || rest < 2 || (!at && rest > 3))
+		return NULL;
+	for (size_t i = 1; i <= rest; i++)
+		if (!is_word_byte((unsigned char)dot[i]) || isdigit((unsigned char)dot[i]))
+			return NULL;
+	return dot;
+}
+
+/* Words into `words`, ends of domains into `ends`. */
+static int
+split_typed(const char *folded, struct tb_buf *words, struct tb_buf *ends)
+{
+	for (const char *p = folded; *p;) {
+		size_t len = strcspn(p, " ");
+		const char *dot = domain_end(p, len);
+		_cleanup_free_ char *chunk = strndup(p, dot ? (size_t)(dot - p) : len);
+
+		if (!chunk)
+			return -ENOMEM;
+		add_words(words, chunk);
+		if (dot)
+			add_domain_end(ends, memchr(p, '@', len) ? '.' : EITHER, dot + 1,
+				(size_t)(p + len - dot) - 1);
+		p += len + (p[len] == ' ');
+	}
+	return 0;
+}
+
 char *
 tb_words_typed(const char *text)
 {
+	_cleanup_buf_ struct tb_buf words = TB_BUF_INIT(0), ends = TB_BUF_INIT(0);
 	_cleanup_buf_ struct tb_buf buf = TB_BUF_INIT(0);
-	_cleanup_free_ char *folded = NULL;
+	_cleanup_free_ char *folded = NULL, *phone = NULL;
 
-	if (is_digits_only(text)) {
-		while (*text == ' ')
-			text++;
-		add_digits(&buf, strncmp(text, "00", 2) == 0 ? text + 2 : text);
+	while (*text == ' ')
+		text++;
+	if (is_digits_only(text) && (*text == '+' || strncmp(text, "00", 2) == 0)) {
+		phone = tb_phone_e164(text, NULL);
+		add_digits(&buf, phone ? phone : *text == '0' ? text + 2 : text);
 		return tb_buf_take(&buf);
 	}
 	folded = tb_text_fold_search(text);
-	if (!folded)
+	if (!folded || split_typed(folded, &words, &ends) < 0)
 		return NULL;
-	add_words(&buf, folded);
-	return tb_buf_take(&buf);
+	join_digits(words.data ? words.data : "", &buf);
+	if (ends.len) {
+		tb_buf_add_byte(&buf, '\n');
+		tb_buf_add(&buf, ends.data, ends.len);
+	}
+	return tb_buf_error(&words) || tb_buf_error(&ends) ? NULL : tb_buf_take(&buf);
 }
 
 /* ---- a record's words --------------------------------------------------------------------- */
@@ -138,22 +214,47 @@ add_number(struct tb_buf *words, const json_t *value, int *r)
 		add_text(words, value, r);
 }
 
-/* The part of an e-mail before its @. */
+/* An e-mail without the last part of its domain, which is nearly everybody's. */
 static void
-add_local_part(struct tb_buf *words, const json_t *value, int *r)
+add_email(struct tb_buf *words, const json_t *value, int *r)
 {
-	const char *email = json_string_value(value);
-	_cleanup_free_ char *part = strndup(email, strcspn(email, "@"));
+	const char *email = json_string_value(value), *dot = strrchr(email, '.');
+	size_t len = dot && dot > strchr(email, '@') ? (size_t)(dot - email) : strlen(email);
+	_cleanup_free_ char *part = strndup(email, len);
 
 	if (*r >= 0)
 		*r = part ? add_folded(words, part) : -ENOMEM;
+}
+
+void
+tb_words_backwards(const char *digits, size_t len, char out[TB_WORDS_BACKWARDS])
+{
+	size_t n = TB_MIN(len, (size_t)TB_WORDS_END);
+
+	*out++ = TB_WORDS_MARK;
+	for (size_t i = 0; i < n; i++)
+		*out++ = digits[len - 1 - i];
+	*out = '\0';
+}
+
+/* Who says only the last digits of a number finds it, too. */
+static void
+add_phone_end(struct tb_buf *words, const json_t *value)
+{
+	const char *e164 = json_string_value(value);
+	char word[TB_WORDS_BACKWARDS];
+
+	tb_words_backwards(e164 + 1, strlen(e164) - 1, word);
+	if (words->len)
+		tb_buf_add_byte(words, ' ');
+	tb_buf_add_str(words, word);
 }
 
 /* The first line: what a search may begin with. */
 static int
 add_names(struct tb_buf *words, const json_t *record)
 {
-	static const char *const texts[] = {"first_name", "last_name", "city"};
+	static const char *const texts[] = {"first_name", "last_name", "city", "postcode"};
 	const char *name;
 	json_t *value;
 	int r = 0;
@@ -162,7 +263,9 @@ add_names(struct tb_buf *words, const json_t *record)
 	for (i = 0; i < ARRAY_SIZE(texts); i++)
 		add_text(words, json_object_get(record, texts[i]), &r);
 	json_array_foreach(json_object_get(record, "emails"), i, value)
-		add_local_part(words, value, &r);
+		add_email(words, value, &r);
+	json_array_foreach(json_object_get(record, "phones"), i, value)
+		add_phone_end(words, value);
 	json_array_foreach(json_object_get(record, "cards"), i, value)
 		add_number(words, json_object_get(value, "number"), &r);
 	json_object_foreach(json_object_get(record, "external_refs"), name, value)
@@ -178,12 +281,11 @@ add_others(struct tb_operation *op, struct tb_buf *words, const json_t *record)
 	int r = 0;
 	size_t i;
 
-	add_text(words, json_object_get(record, "postcode"), &r);
 	json_array_foreach(json_object_get(record, "emails"), i, value) {
-		const char *email = json_string_value(value);
+		const char *email = json_string_value(value), *dot = strrchr(email, '.');
 
-		if (r >= 0)
-			r = add_folded(words, email + strcspn(email, "@"));
+		if (dot && dot > strchr(email, '@'))
+			add_domain_end(words, '.', dot + 1, strlen(dot + 1));
 	}
 	json_array_foreach(json_object_get(record, "cards"), i, value)
 		add_text(words, json_object_get(value, "number"), &r);
@@ -234,12 +336,25 @@ struct word {
 	size_t len;
 };
 
+/* Or ends the phone number that is kept backwards; or, behind a comma, with a dot or without. */
 static bool
 begins_with(const char *word, size_t len, void *userdata)
 {
 	const struct word *typed = userdata;
+	char backwards[TB_WORDS_BACKWARDS];
 
-	return len >= typed->len && memcmp(word, typed->text, typed->len) == 0;
+	if (*typed->text == EITHER) {
+		size_t dot = *word == '.';
+
+		return len - dot >= typed->len - 1 &&
+		       memcmp(word + dot, typed->text + 1, typed->len - 1) == 0;
+	}
+	if (*word != TB_WORDS_MARK)
+		return len >= typed->len && memcmp(word, typed->text, typed->len) == 0;
+	if (typed->len < TB_WORDS_END_MIN || len <= typed->len)
+		return false;
+	tb_words_backwards(typed->text, typed->len, backwards);
+	return memcmp(word, backwards, typed->len + 1) == 0;
 }
 
 static bool

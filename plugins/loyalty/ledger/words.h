@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The words a customer is found by. All of them stand in his row, in two lines: those with letters
- * of names, town and the local part of e-mails, which have rows of their own to begin a search
- * with; and the others (phones, cards, references, the rest of e-mails), which only narrow one.
+ * The words a customer is found by. All of them stand in his row, in two lines: those of names,
+ * town, postcode, e-mails, and the ends of phones, backwards, which have rows of their own to begin
+ * a search with; and the others (phones, cards, references, ".fr" of an e-mail), which only narrow
+ * one.
  */
 #pragma once
 
@@ -14,9 +15,16 @@ char *tb_words_of(struct tb_operation *op, const json_t *record);
 /* Brings the rows from what `old` says to what `words` says; NULL is nothing. */
 int tb_words_put(struct tb_operation *op, int64_t customer, const char *old, const char *words);
 
-/* What was typed as words, blank separated: folded as above; digits with blanks and signs between
- * them are one word. Owned. */
+/* What was typed as words, blank separated: folded as above, groups of digits joined; what can
+ * only narrow stands in a second line. Owned. */
 char *tb_words_typed(const char *text);
+
+/* The last digits of a phone number as the word that they are found by. */
+#define TB_WORDS_MARK '~'
+#define TB_WORDS_END 9     /* digits: more say who it is from the beginning as well */
+#define TB_WORDS_END_MIN 3 /* fewer end too many numbers */
+#define TB_WORDS_BACKWARDS (TB_WORDS_END + 2)
+void tb_words_backwards(const char *digits, size_t len, char out[TB_WORDS_BACKWARDS]);
 
 /* Calls fn for each word of a line (up to its end or a newline); stops at the first true, which is
  * returned. */

@@ -143,6 +143,18 @@ text_folds(void **state)
 	t = tb_phone_e164("0041 79 123 45 67", "FR");
 	assert_string_equal(t, "+41791234567");
 	free(t);
+	t = tb_phone_e164("+33 (0)6 12 34 56 78", "CH");
+	assert_string_equal(t, "+33612345678");
+	free(t);
+	t = tb_phone_e164("+39 (0)6 1234 5678", "FR");
+	assert_string_equal(t, "+390612345678");
+	free(t);
+	t = tb_phone_e164("0039 (0)6 1234 5678", "FR");
+	assert_string_equal(t, "+390612345678");
+	free(t);
+	t = tb_phone_e164("0033 (0)6 12 34 56 78", "IT");
+	assert_string_equal(t, "+33612345678");
+	free(t);
 	assert_null(tb_phone_e164("call me", "FR"));
 	assert_null(tb_phone_e164("12", "FR"));
 	t = tb_email_fold("Anne@Example.FR");

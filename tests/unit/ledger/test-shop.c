@@ -507,6 +507,42 @@ test_exports(void **state)
 	assert_null(strstr(text(r, "csv"), "S1"));
 }
 
+/* Every list once and whole, in pages of two. */
+static void
+test_export_in_pages(void **state)
+{
+	struct stage *s = *state;
+	char id[32], cursor[80] = "";
+	size_t entries = 0, passages = 0, pages = 0, people = 0;
+
+	program(s, "'earning':{'per_passage':1}");
+	strcpy(id, customer(s, "Anne"));
+	for (int i = 0; i < 5; i++) {
+		char number_of_sale[8];
+
+		snprintf(number_of_sale, sizeof(number_of_sale), "S%d", i);
+		sale(s, number_of_sale, id, NULL, 1000);
+	}
+	do {
+		json_t *r = *cursor ? ok(s, "customer.export",
+					      "{'id':'%s','limit':2,'cursor':'%s'}", id, cursor)
+		                    : ok(s, "customer.export", "{'id':'%s','limit':2}", id);
+
+		entries += length(r, "entries");
+		passages += length(r, "passages");
+		people += json_object_get(r, "customer") != NULL;
+		pages++;
+		snprintf(cursor, sizeof(cursor), "%s",
+			json_object_get(r, "cursor") ? text(r, "cursor") : "");
+	} while (*cursor);
+	assert_int_equal(entries, 5);
+	assert_int_equal(passages, 5);
+	assert_int_equal(people, 1);
+	assert_int_equal(pages, 3);
+	assert_int_equal(refused(s, "customer.export", "{'id':'%s','cursor':'7'}", id),
+		TB_ERROR_INVALID_PARAMS);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, stage_teardown)
 
 int
@@ -530,6 +566,7 @@ main(void)
 			test_without_any_program, stage_setup, stage_teardown),
 		TEST(test_summary),
 		TEST(test_exports),
+		TEST(test_export_in_pages),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

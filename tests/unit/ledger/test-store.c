@@ -253,7 +253,7 @@ test_full_disk_fails_and_loses_nothing(void **state)
 	stage_turn_end(s);
 	assert_int_equal(count_ok(&b), 0);
 	for (int i = 0; i < 5; i++) {
-		assert_int_equal(b.answers[i].error, TB_ERROR_INTERNAL);
+		assert_int_equal(b.answers[i].error, TB_ERROR_SERVER_UNREACHABLE);
 		assert_true(tb_error_retryable(b.answers[i].error));
 	}
 	/* Reading goes on. */
@@ -290,7 +290,7 @@ test_a_disk_that_fills_up(void **state)
 		n = count_ok(&b);
 		for (int i = 0; i < b.n; i++)
 			assert_true(b.answers[i].error == TB_OK ||
-				    b.answers[i].error == TB_ERROR_INTERNAL);
+				    b.answers[i].error == TB_ERROR_SERVER_UNREACHABLE);
 		batch_done(&b);
 		done += n;
 		room = -1;
@@ -313,7 +313,7 @@ test_a_program_of_a_lost_turn_is_forgotten(void **state)
 	room = 0;
 	stage_call(s, "program.replace", call, &answer);
 	stage_turn_end(s);
-	assert_int_equal(answer.error, TB_ERROR_INTERNAL);
+	assert_int_equal(answer.error, TB_ERROR_SERVER_UNREACHABLE);
 	room = -1;
 	assert_int_equal(number(ok(s, "program.show", "{}"), "version"), 1);
 	assert_int_equal(number(sale(s, "S", customer(s, "Anne"), NULL, 100), "earned.points"), 1);
@@ -367,8 +367,8 @@ test_a_locked_file_is_waited_for(void **state)
 	post_many(s, &b, "T", id, 2);
 	stage_turn_end(s);
 	stage_advance(s, 3);
-	assert_int_equal(b.answers[0].error, TB_ERROR_INTERNAL);
-	assert_int_equal(b.answers[1].error, TB_ERROR_INTERNAL);
+	assert_int_equal(b.answers[0].error, TB_ERROR_SERVER_UNREACHABLE);
+	assert_int_equal(b.answers[1].error, TB_ERROR_SERVER_UNREACHABLE);
 	batch_done(&b);
 	run(other, "COMMIT");
 	sqlite3_close(other);
