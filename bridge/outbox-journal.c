@@ -25,6 +25,7 @@ static const char schema[] =
 	" day TEXT,"
 	" account TEXT NOT NULL,"
 	" drawn TEXT,"
+	" theirs TEXT,"
 	" waits_for INTEGER NOT NULL DEFAULT 0,"
 	" since INTEGER NOT NULL,"
 	" tries INTEGER NOT NULL DEFAULT 0,"
@@ -53,11 +54,11 @@ static const char schema[] =
 
 #define ROW_COLUMNS \
 	"seq, method, state, site, till, by, key, sale, day, account, drawn, waits_for, since, " \
-	"tries, told, settle_key IS NOT NULL, last_error, hash, params, answer"
+	"tries, told, settle_key IS NOT NULL, last_error, hash, params, answer, theirs"
 /* For a list: what may be large stays where it is. */
 #define LIST_COLUMNS \
 	"seq, method, state, site, till, by, key, sale, day, account, drawn, waits_for, since, " \
-	"tries, told, settle_key IS NOT NULL, last_error, hash, NULL, NULL"
+	"tries, told, settle_key IS NOT NULL, last_error, hash, NULL, NULL, NULL"
 /* A refused one is passed over, but a customer who could not be made holds up what is his. */
 #define BLOCKED \
 	"EXISTS(SELECT 1 FROM outbox b WHERE b.account = o.account AND b.seq < o.seq" \
@@ -119,11 +120,13 @@ static const char *const texts[STATEMENTS] = {
 		   " WHERE seq = ?1",
 	[SENDING] = "UPDATE outbox SET state = 'sending' WHERE seq = ?1",
 	[CONFIRM] = "UPDATE outbox SET state = 'confirmed', tries = tries + 1, last_error = '',"
-		    " changed = ?2, params = NULL, answer = coalesce(?3, answer) WHERE seq = ?1",
+		    " changed = ?2, params = NULL, answer = coalesce(?3, answer), theirs = ?4"
+		    " WHERE seq = ?1",
 	[REFUSE] = "UPDATE outbox SET state = 'refused', tries = tries + 1, last_error = ?2,"
 		   " changed = ?3 WHERE seq = ?1",
 	[REQUEUE] = "UPDATE outbox SET state = 'queued' WHERE seq = ?1 AND params IS NOT NULL",
-	[TELL] = "UPDATE outbox SET told = 1, answer = coalesce(?2, answer) WHERE seq = ?1",
+	[TELL] = "UPDATE outbox SET told = 1, answer = coalesce(?2, answer), drawn = ?3"
+		 " WHERE seq = ?1",
 	[DROP] = "DELETE FROM outbox WHERE seq = ?1",
 	[SETTLE] = "UPDATE outbox SET params = NULL, state = 'refused', settle_key = ?2,"
 		   " reason = ?3, settled_by = ?4, changed = ?5 WHERE seq = ?1",
@@ -137,7 +140,7 @@ static const char *const texts[STATEMENTS] = {
 	[EACH_WAITING] = "SELECT " LIST_COLUMNS " FROM outbox WHERE params IS NOT NULL"
 			 " AND seq > ?1 ORDER BY seq",
 	[EACH_REFUSED] = "SELECT " LIST_COLUMNS " FROM outbox WHERE state = 'refused'"
-			 " AND seq > ?1 ORDER BY seq",
+			 " AND params IS NOT NULL AND seq > ?1 ORDER BY seq",
 	[PRUNE] = "DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE params IS NULL"
 		  " AND changed < ?1 ORDER BY changed LIMIT ?2)",
 };
@@ -188,6 +191,7 @@ tb_outbox_row_done(struct tb_outbox_row *row)
 	free(row->day);
 	free(row->account);
 	free(row->drawn);
+	free(row->theirs);
 	free(row->params);
 	free(row->answer);
 	*row = (struct tb_outbox_row){};
@@ -328,6 +332,8 @@ read_row(sqlite3_stmt *stmt, struct tb_outbox_row *ret)
 		r = copy(stmt, 18, &row.params);
 	if (r == 0)
 		r = copy(stmt, 19, &row.answer);
+	if (r == 0)
+		r = copy(stmt, 20, &row.theirs);
 	if (r < 0) {
 		tb_outbox_row_done(&row);
 		return r;
@@ -522,8 +528,8 @@ tb_outbox_journal_sending(struct tb_outbox_journal *journal, int64_t seq)
 }
 
 int
-tb_outbox_journal_confirm(
-	struct tb_outbox_journal *journal, int64_t seq, const char *answer, size_t len)
+tb_outbox_journal_confirm(struct tb_outbox_journal *journal, int64_t seq, const char *theirs,
+	const char *answer, size_t len)
 {
 	sqlite3_stmt *stmt;
 	int r = begin(journal, CONFIRM, seq, &stmt);
@@ -533,6 +539,7 @@ tb_outbox_journal_confirm(
 	sqlite3_bind_int64(stmt, 2, now_us(journal));
 	if (answer)
 		sqlite3_bind_text64(stmt, 3, answer, len, SQLITE_STATIC, SQLITE_UTF8);
+	bind_text(stmt, 4, theirs);
 	return finish(stmt);
 }
 
@@ -559,8 +566,8 @@ tb_outbox_journal_requeue(struct tb_outbox_journal *journal, int64_t seq)
 }
 
 int
-tb_outbox_journal_tell(
-	struct tb_outbox_journal *journal, int64_t seq, const char *answer, size_t len)
+tb_outbox_journal_tell(struct tb_outbox_journal *journal, int64_t seq, const char *drawn,
+	const char *answer, size_t len)
 {
 	sqlite3_stmt *stmt;
 	int r = begin(journal, TELL, seq, &stmt);
@@ -569,6 +576,7 @@ tb_outbox_journal_tell(
 		return r;
 	if (answer)
 		sqlite3_bind_text64(stmt, 2, answer, len, SQLITE_STATIC, SQLITE_UTF8);
+	bind_text(stmt, 3, drawn);
 	return finish(stmt);
 }
 
@@ -636,12 +644,6 @@ tb_outbox_journal_oldest_us(struct tb_outbox_journal *journal)
 	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[OLDEST];
 
 	return sqlite3_step(stmt) == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : 0;
-}
-
-int64_t
-tb_outbox_journal_last(struct tb_outbox_journal *journal)
-{
-	return journal->last;
 }
 
 int

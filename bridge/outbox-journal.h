@@ -41,6 +41,7 @@ struct tb_outbox_row {
 	char *sale, *day;  /* of passage.*; a post always has a day */
 	char *account;     /* whose entries keep their order: a customer's id, else "sale:…" */
 	char *drawn;       /* the id we drew: of the passage, of the customer, of a reservation */
+	char *theirs;      /* the id by which the server calls it instead */
 	int64_t waits_for; /* seq of the entry that must be through first, 0 */
 	int64_t since_us;
 	uint64_t tries;
@@ -96,15 +97,17 @@ int tb_outbox_journal_failed(struct tb_outbox_journal *journal, int64_t seq,
 	enum tb_outbox_state state, const char *error);
 /* It is about to be sent, which must be on disk where saying it twice is no good. */
 int tb_outbox_journal_sending(struct tb_outbox_journal *journal, int64_t seq);
-/* answer replaces what stands there, NULL leaves it. */
-int tb_outbox_journal_confirm(
-	struct tb_outbox_journal *journal, int64_t seq, const char *answer, size_t len);
+/* answer replaces what stands there, NULL leaves it; theirs is the server's id in place of the one
+ * that was drawn, NULL when it has kept ours. */
+int tb_outbox_journal_confirm(struct tb_outbox_journal *journal, int64_t seq, const char *theirs,
+	const char *answer, size_t len);
 int tb_outbox_journal_refuse(struct tb_outbox_journal *journal, int64_t seq, const char *error);
 /* A refused or unknown one waits to be sent again. */
 int tb_outbox_journal_requeue(struct tb_outbox_journal *journal, int64_t seq);
-/* The till is told that it is queued, with this answer (NULL: one that is made from the row). */
-int tb_outbox_journal_tell(
-	struct tb_outbox_journal *journal, int64_t seq, const char *answer, size_t len);
+/* The till is told that it is queued, with this answer (NULL: one that is made from the row) and
+ * the id in it that was drawn here. */
+int tb_outbox_journal_tell(struct tb_outbox_journal *journal, int64_t seq, const char *drawn,
+	const char *answer, size_t len);
 int tb_outbox_journal_drop(struct tb_outbox_journal *journal, int64_t seq);
 
 /* A settlement by hand: who, why, and the key it was said with. */
@@ -122,8 +125,6 @@ int tb_outbox_journal_count(
 	struct tb_outbox_journal *journal, int64_t *ret_waiting, int64_t *ret_refused);
 /* Since when the oldest waits; 0 when none does. */
 int64_t tb_outbox_journal_oldest_us(struct tb_outbox_journal *journal);
-/* The highest number given so far. */
-int64_t tb_outbox_journal_last(struct tb_outbox_journal *journal);
 
 /* The rows of that state behind `after`, in their order, without params and answer; the state
  * TB_OUTBOX_STATES means all that are not through. fn returns false to end. */

@@ -21,6 +21,8 @@ struct tb_outbox_entry {
 	uint64_t not_before_us;
 	unsigned failures;
 	uint64_t deadline_us; /* of the till that waits, 0 when none does */
+	bool asking;          /* under way is the question whether the server has it */
+	json_t *question;
 	/* What came of it, once it is in done. */
 	enum tb_error error;
 	bool drop; /* a refusal that the till is told is no entry any more */
@@ -72,15 +74,41 @@ struct tb_outbox {
 	uint64_t prune_us;
 };
 
-/* outbox.c: what became of an entry, for the tills that wait for it. */
+/* outbox.c */
+/* The depth has changed: an event follows. */
+void tb_outbox_changed(struct tb_outbox *outbox);
+
+/* outbox-tills.c */
+int tb_outbox_tills_init(struct tb_outbox *outbox);
+void tb_outbox_tills_done(struct tb_outbox *outbox);
+struct tb_outbox_wait *tb_outbox_wait_new(struct tb_outbox *outbox, struct tb_request *request);
+/* Ends it with an error; with `internal` nothing has come of the call, and it may be said again. */
+void tb_outbox_wait_fail(struct tb_outbox_wait *wait, enum tb_error error, const char *data);
+/* A tb_state_fn: answers wait->text, or fails. */
+void tb_outbox_wait_answer(int error, void *wait);
+/* From now on it waits for the entry wait->seq, which its own call made, or another one before. */
+void tb_outbox_wait_begin(struct tb_outbox_wait *wait, bool first);
+/* What became of an entry, for the tills that wait for it. */
 void tb_outbox_tell_confirmed(struct tb_outbox *outbox, const struct tb_outbox_entry *entry,
 	const struct tb_answer *answer);
 void tb_outbox_tell_refused(struct tb_outbox *outbox, const struct tb_outbox_entry *entry);
 /* The link is down: nobody is let wait for it. */
 void tb_outbox_tell_queued(struct tb_outbox *outbox);
 bool tb_outbox_has_waiting(const struct tb_outbox *outbox, int64_t seq);
-/* The depth has changed: an event follows. */
-void tb_outbox_changed(struct tb_outbox *outbox);
+/* Whether the answer is made from the row, and is another one once the server has it. */
+bool tb_outbox_is_passage(enum tb_op op);
+/* What the till is told of a row that waits: what it was told before, else what is so. */
+char *tb_outbox_say_queued(
+	struct tb_outbox *outbox, const struct tb_outbox_row *row, const json_t *params);
+
+/* A deduction says what it takes off: without the server that is the offline front's to say. */
+struct tb_outbox_judged {
+	enum tb_error error;
+	char *json;        /* to free */
+	char *reservation; /* of a success; to free */
+};
+struct tb_outbox_judged tb_outbox_judge(
+	struct tb_outbox *outbox, const struct tb_outbox_row *row, json_t *params);
 
 /* outbox-send.c */
 int tb_outbox_send_init(struct tb_outbox *outbox);
@@ -96,10 +124,22 @@ void tb_outbox_send_told(struct tb_outbox *outbox, int64_t seq);
 /* Whether the entry is under way now. */
 bool tb_outbox_is_flying(const struct tb_outbox *outbox, int64_t seq);
 
+/* Sends an entry that is in flying. */
+void tb_outbox_transmit(struct tb_outbox_entry *e);
+/* A tb_done_fn: what the server said of it. */
+void tb_outbox_sent(const struct tb_answer *answer, void *entry);
+/* An entry in flying is left to a person. */
+void tb_outbox_park(struct tb_outbox_entry *e);
+
+/* outbox-once.c: the same where saying it twice is no good. */
+void tb_outbox_transmit_once(struct tb_outbox_entry *e);
+
 /* outbox-words.c */
 /* The text for a till whose effect waits; offline has been told of it. NULL without memory. */
 char *tb_outbox_queued_answer(
 	struct tb_outbox *outbox, const struct tb_outbox_row *row, const json_t *params);
+/* The reservation in a deduction's answer, to free; NULL when there is none. */
+char *tb_outbox_reservation_of(const char *json);
 /* "o_17" and back; 0 when text is none. */
 void tb_outbox_id_format(int64_t seq, char *out);
 int64_t tb_outbox_id_parse(const char *text);

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "bridge/conf.h"
 #include "bridge/loyalty.h"
+#include "bridge/offline.h"
 #include "bridge/state.h"
 
 #define SCAN_PIECE 256         /* rows looked at in one turn */
@@ -73,7 +74,8 @@ unload(struct tb_outbox_entry *e)
 	tb_outbox_row_done(&e->row);
 	e->row.seq = seq;
 	json_decref(e->params);
-	e->params = NULL;
+	json_decref(e->question);
+	e->params = e->question = NULL;
 }
 
 static void
@@ -272,8 +274,7 @@ static int
 write_one(struct tb_outbox *outbox, const struct tb_outbox_entry *e)
 {
 	/* What a till was told of anything but a passage is what it is told again. */
-	bool keep = e->row.told && e->row.op != TB_OP_PASSAGE_POST &&
-	            e->row.op != TB_OP_PASSAGE_REVERSE && e->row.op != TB_OP_PASSAGE_AMEND;
+	bool keep = e->row.told && !tb_outbox_is_passage(e->row.op);
 
 	if (e->drop)
 		return tb_outbox_journal_drop(outbox->journal, e->row.seq);
@@ -281,7 +282,7 @@ write_one(struct tb_outbox *outbox, const struct tb_outbox_entry *e)
 		return tb_outbox_journal_refuse(
 			outbox->journal, e->row.seq, tb_error_word(e->error));
 	return tb_outbox_journal_confirm(
-		outbox->journal, e->row.seq, keep ? NULL : e->answer, e->answer_len);
+		outbox->journal, e->row.seq, e->row.theirs, keep ? NULL : e->answer, e->answer_len);
 }
 
 void
@@ -331,6 +332,9 @@ confirmed(struct tb_outbox *outbox, struct tb_outbox_entry *e, const struct tb_a
 {
 	e->answer = strndup(answer->json, answer->len);
 	e->answer_len = answer->len;
+	/* A passage that goes by the id we gave is told theirs when it goes. */
+	if (e->row.op == TB_OP_REWARD_DEDUCT && e->row.told && e->answer)
+		e->row.theirs = tb_outbox_reservation_of(e->answer);
 	to_done(outbox, e);
 	if (!e->answer)
 		e->answer_len = 0; /* it is delivered; only its words are lost */
@@ -385,6 +389,7 @@ failed(struct tb_outbox *outbox, struct tb_outbox_entry *e, const struct tb_answ
 		tb_log_warning("outbox: a failed try is not written down: %s", strerror(-r));
 	e->failures++;
 	e->deadline_us = 0;
+	e->asking = false;
 	if (link) {
 		outbox->failures++;
 		outbox->retry_us = now_us(outbox) + pause_us(outbox->failures);
@@ -404,8 +409,8 @@ may_change(const struct tb_outbox_entry *e, enum tb_error error)
 	return tb_error_retryable(error) || (error == TB_ERROR_NOT_PERMITTED && e->row.told);
 }
 
-static void
-on_sent(const struct tb_answer *answer, void *userdata)
+void
+tb_outbox_sent(const struct tb_answer *answer, void *userdata)
 {
 	struct tb_outbox_entry *e = userdata;
 	struct tb_outbox *outbox = e->outbox;
@@ -424,9 +429,10 @@ on_sent(const struct tb_answer *answer, void *userdata)
 
 /* ---- sending ---- */
 
-static void
-transmit(struct tb_outbox *outbox, struct tb_outbox_entry *e)
+void
+tb_outbox_transmit(struct tb_outbox_entry *e)
 {
+	struct tb_outbox *outbox = e->outbox;
 	const struct tb_conf *conf = outbox->bridge->conf;
 	uint64_t patience_us = TB_MIN(
 		conf->deadline_us * (1 + TB_MIN(e->row.tries, UINT64_C(100))), SEND_MAX_US);
@@ -436,7 +442,7 @@ transmit(struct tb_outbox *outbox, struct tb_outbox_entry *e)
 		.key = e->row.key,
 		.params = e->params,
 		.deadline_us = now_us(outbox) + TB_MAX(patience_us, conf->deadline_us),
-		.done = on_sent,
+		.done = tb_outbox_sent,
 		.userdata = e,
 	};
 
@@ -444,6 +450,42 @@ transmit(struct tb_outbox *outbox, struct tb_outbox_entry *e)
 	if (e->deadline_us)
 		call.deadline_us = e->deadline_us;
 	tb_loyalty_send(outbox->bridge->loyalty, &call);
+}
+
+/*
+ * A passage names a reservation that was made here. Of a deduction the server has one of its own by
+ * now, since that went before; if it would not have the deduction, the passage says what was given.
+ */
+static void
+name_reservation(struct tb_outbox *outbox, struct tb_outbox_entry *e)
+{
+	_cleanup_outbox_row_ struct tb_outbox_row deduction = {};
+	_cleanup_(json_decrefp) json_t *granted = NULL;
+	const char *id = json_string_value(json_object_get(e->params, "reservation"));
+
+	if (e->row.op != TB_OP_PASSAGE_POST || !id || !outbox->bridge->offline ||
+		!tb_offline_is_ours(id))
+		return;
+	tb_outbox_write_done(outbox);
+	if (tb_outbox_journal_by_drawn(outbox->journal, id, &deduction) <= 0)
+		return;
+	if (deduction.state == TB_OUTBOX_CONFIRMED && deduction.theirs) {
+		json_object_set_new(e->params, "reservation", json_string(deduction.theirs));
+		return;
+	}
+	granted = tb_offline_granted(outbox->bridge->offline, id);
+	if (json_object_get(granted, "uses"))
+		json_object_set(e->params, "uses", json_object_get(granted, "uses"));
+}
+
+void
+tb_outbox_park(struct tb_outbox_entry *e)
+{
+	struct tb_outbox *outbox = e->outbox;
+
+	outbox->n_flying--;
+	entry_free(e);
+	arm(outbox);
 }
 
 /* False when there is nothing to send: it is gone, or cannot be read. */
@@ -460,7 +502,10 @@ load(struct tb_outbox *outbox, struct tb_outbox_entry *e)
 	                                                         : NULL;
 	free(e->row.params);
 	e->row.params = NULL;
-	return e->params != NULL && row.op != TB_OP_COUNT;
+	if (!e->params || row.op == TB_OP_COUNT)
+		return false;
+	name_reservation(outbox, e);
+	return true;
 }
 
 static struct tb_outbox_entry *
@@ -510,7 +555,10 @@ send_due(struct tb_outbox *outbox)
 		}
 		tb_list_append(&outbox->flying, &e->node);
 		outbox->n_flying++;
-		transmit(outbox, e);
+		if (outbox->keyed)
+			tb_outbox_transmit(e);
+		else
+			tb_outbox_transmit_once(e);
 	}
 }
 

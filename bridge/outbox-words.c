@@ -190,3 +190,14 @@ tb_outbox_queued_answer(
 	tb_jsonw_end_object(&w);
 	return tb_buf_take(&buf);
 }
+
+char *
+tb_outbox_reservation_of(const char *json)
+{
+	json_t *answer = json_loads(json, 0, NULL);
+	const char *id = json_string_value(json_object_get(answer, "reservation"));
+	char *copy = id ? strdup(id) : NULL;
+
+	json_decref(answer);
+	return copy;
+}

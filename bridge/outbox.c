@@ -18,8 +18,7 @@
 #include "bridge/rpc/methods.h"
 #include "bridge/state.h"
 
-#define MARGIN_MAX_US 100000 /* of a deadline, so that the answer is there when it ends */
-#define TELL_US 1000000      /* between two events about the depth */
+#define TELL_US 1000000 /* between two events about the depth */
 #define TELL_SLACK_US 250000
 
 bool
@@ -98,286 +97,7 @@ tb_outbox_changed(struct tb_outbox *outbox)
 		(void)tb_source_set_timer(outbox->tell, outbox->told_us + TELL_US);
 }
 
-/* ---- tills that wait ---- */
-
-static void
-set_deadline(struct tb_outbox *outbox)
-{
-	uint64_t at_us = TB_NEVER;
-
-	if (!tb_list_empty(&outbox->waiting))
-		at_us = tb_list_first(&outbox->waiting, struct tb_outbox_wait, node)->until_us;
-	(void)tb_source_set_timer(outbox->deadline, at_us);
-}
-
-static void
-wait_free(struct tb_outbox_wait *wait)
-{
-	tb_list_remove(&wait->node);
-	free(wait->text);
-	free(wait);
-}
-
-/* Nothing has come of the call, as far as the till is concerned: it may say it again. */
-static void
-wait_fail(struct tb_outbox_wait *wait, enum tb_error error, const char *data)
-{
-	tb_request_fail(wait->request, error, data);
-	wait_free(wait);
-}
-
-/* Takes it off the list; who made an entry that is now the outbox's own lets it count. */
-static void
-unlist(struct tb_outbox_wait *wait)
-{
-	tb_list_remove(&wait->node);
-	if (wait->first)
-		wait->outbox->n_first--;
-	wait->first = false;
-}
-
-bool
-tb_outbox_has_waiting(const struct tb_outbox *outbox, int64_t seq)
-{
-	struct tb_outbox_wait *wait;
-
-	tb_list_for_each(wait, &outbox->waiting, node)
-		if (wait->seq == seq)
-			return true;
-	return false;
-}
-
-static void
-on_told(int error, void *userdata)
-{
-	struct tb_outbox_wait *wait = userdata;
-
-	if (error < 0) {
-		wait_fail(wait, TB_ERROR_INTERNAL, NULL);
-		return;
-	}
-	tb_request_answer(wait->request, wait->text, wait->len);
-	wait_free(wait);
-}
-
-/* Answers with text when all that was written in this turn is on disk. Takes text. */
-static void
-answer_when_kept(struct tb_outbox_wait *wait, char *text)
-{
-	wait->text = text;
-	wait->len = text ? strlen(text) : 0;
-	if (!text || tb_state_after_commit(wait->outbox->bridge->state, on_told, wait) < 0)
-		wait_fail(wait, TB_ERROR_INTERNAL, NULL);
-}
-
-/* Whether the answer of such a one is made from its row, and is another one once it is through. */
-static bool
-is_passage(enum tb_op op)
-{
-	return op == TB_OP_PASSAGE_POST || op == TB_OP_PASSAGE_REVERSE || op == TB_OP_PASSAGE_AMEND;
-}
-
-/* What the till is told of a row that waits: what it was told before, else what is so. */
-static char *
-say_queued(struct tb_outbox *outbox, const struct tb_outbox_row *row, const json_t *params)
-{
-	if (row->answer)
-		return strdup(row->answer);
-	if (!row->told && outbox->bridge->offline)
-		tb_offline_queued(outbox->bridge->offline, row->op, params);
-	return tb_outbox_queued_answer(outbox, row, params);
-}
-
-/* From here on it is the outbox's to deliver. */
-static int
-mark_told(struct tb_outbox *outbox, struct tb_outbox_row *row, json_t *params, char **ret)
-{
-	_cleanup_free_ char *text = say_queued(outbox, row, params);
-	int r = text ? 0 : -ENOMEM;
-
-	if (r == 0 && !row->told)
-		r = tb_outbox_journal_tell(
-			outbox->journal, row->seq, is_passage(row->op) ? NULL : text, strlen(text));
-	if (r < 0)
-		return r;
-	tb_outbox_send_told(outbox, row->seq);
-	*ret = TAKE_PTR(text);
-	return 0;
-}
-
-struct judged {
-	enum tb_error error;
-	char *json;
-};
-
-static void
-on_judged(const struct tb_answer *answer, void *userdata)
-{
-	struct judged *judged = userdata;
-
-	judged->error = answer->error;
-	judged->json = answer->json ? strndup(answer->json, answer->len) : NULL;
-	if (answer->error == TB_OK && !judged->json)
-		judged->error = TB_ERROR_INTERNAL;
-}
-
-/* A deduction says what it takes off: without the server that is the offline front's to say. */
-static struct judged
-judge(struct tb_outbox *outbox, const struct tb_outbox_row *row, json_t *params)
-{
-	struct judged judged = {.error = TB_ERROR_SERVER_UNREACHABLE};
-	struct tb_call call = {
-		.op = row->op,
-		.caller = {.site = row->site, .till = row->till, .by = row->by},
-		.key = row->key,
-		.params = params,
-		.done = on_judged,
-		.userdata = &judged,
-	};
-
-	if (outbox->bridge->offline)
-		tb_offline_answer(outbox->bridge->offline, &call);
-	return judged;
-}
-
-/* Nobody can say what it takes off, so it is not to be: the till may ask again with its key. */
-static void
-give_up_deduction(
-	struct tb_outbox *outbox, struct tb_outbox_wait *wait, const struct tb_outbox_row *row)
-{
-	if (!tb_outbox_is_flying(outbox, row->seq) &&
-		tb_outbox_journal_drop(outbox->journal, row->seq) == 0) {
-		outbox->n_open--;
-		tb_outbox_changed(outbox);
-		/* What stood behind it is free. */
-		tb_outbox_send_again(outbox);
-	}
-	wait_fail(wait, TB_ERROR_SERVER_UNREACHABLE, NULL);
-}
-
-/* The till has waited long enough. */
-static void
-tell_queued(struct tb_outbox *outbox, struct tb_outbox_wait *wait)
-{
-	_cleanup_outbox_row_ struct tb_outbox_row row = {};
-	_cleanup_(json_decrefp) json_t *params = NULL;
-	char *text = NULL;
-	int r;
-
-	unlist(wait);
-	r = tb_outbox_journal_get(outbox->journal, wait->seq, &row);
-	if (r > 0)
-		params = row.params ? json_loads(row.params, 0, NULL) : NULL;
-	if (r <= 0 || !params) {
-		wait_fail(wait, TB_ERROR_INTERNAL, NULL);
-		return;
-	}
-	if (row.op == TB_OP_REWARD_DEDUCT && !row.told) {
-		struct judged judged = judge(outbox, &row, params);
-
-		if (judged.error != TB_OK) {
-			free(judged.json);
-			give_up_deduction(outbox, wait, &row);
-			return;
-		}
-		row.answer = judged.json;
-	}
-	r = mark_told(outbox, &row, params, &text);
-	if (r < 0) {
-		tb_state_doom(outbox->bridge->state, r);
-		wait_fail(wait, TB_ERROR_INTERNAL, NULL);
-		return;
-	}
-	answer_when_kept(wait, text);
-	tb_outbox_changed(outbox);
-}
-
-void
-tb_outbox_tell_queued(struct tb_outbox *outbox)
-{
-	while (!tb_list_empty(&outbox->waiting))
-		tell_queued(outbox, tb_list_first(&outbox->waiting, struct tb_outbox_wait, node));
-	set_deadline(outbox);
-}
-
-static void
-on_deadline(void *userdata)
-{
-	struct tb_outbox *outbox = userdata;
-	uint64_t now_us = tb_loop_now_us(outbox->bridge->loop);
-
-	/* What the server said just now is better than that it is queued. */
-	tb_outbox_write_done(outbox);
-	while (!tb_list_empty(&outbox->waiting)) {
-		struct tb_outbox_wait *wait = tb_list_first(
-			&outbox->waiting, struct tb_outbox_wait, node);
-
-		if (wait->until_us > now_us)
-			break;
-		tell_queued(outbox, wait);
-	}
-	set_deadline(outbox);
-}
-
-void
-tb_outbox_tell_confirmed(struct tb_outbox *outbox, const struct tb_outbox_entry *entry,
-	const struct tb_answer *answer)
-{
-	struct tb_outbox_wait *wait, *next;
-	bool any = false;
-
-	tb_list_for_each_safe(wait, next, &outbox->waiting, node) {
-		if (wait->seq != entry->row.seq)
-			continue;
-		any = true;
-		unlist(wait);
-		tb_loyalty_answer(wait->request, answer);
-		wait_free(wait);
-	}
-	if (any)
-		set_deadline(outbox);
-	else
-		tb_loyalty_delivered(outbox->bridge->loyalty, entry->row.op, entry->params, answer);
-}
-
-void
-tb_outbox_tell_refused(struct tb_outbox *outbox, const struct tb_outbox_entry *entry)
-{
-	struct tb_outbox_wait *wait, *next;
-
-	tb_list_for_each_safe(wait, next, &outbox->waiting, node) {
-		if (wait->seq != entry->row.seq)
-			continue;
-		unlist(wait);
-		wait_fail(wait, entry->error, entry->problem);
-	}
-	set_deadline(outbox);
-}
-
 /* ---- a new effect ---- */
-
-static uint64_t
-wait_until_us(const struct tb_outbox *outbox)
-{
-	uint64_t deadline_us = outbox->bridge->conf->deadline_us;
-
-	return tb_loop_now_us(outbox->bridge->loop) + deadline_us -
-	       TB_MIN(deadline_us / 10, (uint64_t)MARGIN_MAX_US);
-}
-
-static struct tb_outbox_wait *
-wait_new(struct tb_outbox *outbox, struct tb_request *request)
-{
-	struct tb_outbox_wait *wait = calloc(1, sizeof(*wait));
-
-	if (!wait)
-		return NULL;
-	tb_list_init(&wait->node);
-	wait->outbox = outbox;
-	wait->request = request;
-	wait->until_us = wait_until_us(outbox);
-	return wait;
-}
 
 /* The row is on disk: it goes to the server, and the till waits. */
 static void
@@ -387,15 +107,12 @@ on_kept(int error, void *userdata)
 	struct tb_outbox *outbox = wait->outbox;
 
 	if (error < 0) {
-		wait_fail(wait, TB_ERROR_INTERNAL, NULL);
+		tb_outbox_wait_fail(wait, TB_ERROR_INTERNAL, NULL);
 		return;
 	}
 	outbox->n_open++;
-	outbox->n_first++;
-	wait->first = true;
-	tb_list_append(&outbox->waiting, &wait->node);
-	set_deadline(outbox);
 	tb_outbox_send_new(outbox, wait->seq, wait->until_us);
+	tb_outbox_wait_begin(wait, true);
 }
 
 /* The row is on disk, and its till is not let wait. */
@@ -406,7 +123,7 @@ on_kept_told(int error, void *userdata)
 	struct tb_outbox *outbox = wait->outbox;
 	int64_t seq = wait->seq;
 
-	on_told(error, wait);
+	tb_outbox_wait_answer(error, wait);
 	if (error < 0)
 		return;
 	outbox->n_open++;
@@ -443,7 +160,7 @@ find_sale(struct tb_outbox *outbox, struct tb_outbox_row *row, const json_t *par
 		snprintf(date, sizeof(date), "%.10s", at);
 		day = date;
 	}
-	if (row->op != TB_OP_PASSAGE_POST && is_passage(row->op)) {
+	if (row->op != TB_OP_PASSAGE_POST && tb_outbox_is_passage(row->op)) {
 		r = tb_outbox_journal_by_sale(
 			outbox->journal, row->site, row->till, row->sale, day, &post);
 		if (r < 0)
@@ -473,17 +190,40 @@ find_account(struct tb_outbox_row *row, const json_t *params)
 	return 0;
 }
 
-/* Whoever brought a customer must be known before him. */
+/* Whoever brought a customer must be known before him, and a deduction before its passage. */
 static int
-find_sponsor(struct tb_outbox *outbox, struct tb_outbox_row *row, const json_t *params)
+find_before(struct tb_outbox *outbox, struct tb_outbox_row *row, const json_t *params)
 {
-	_cleanup_outbox_row_ struct tb_outbox_row sponsor = {};
-	const char *id = param(params, "sponsor");
-	int r = id ? tb_outbox_journal_by_drawn(outbox->journal, id, &sponsor) : 0;
+	_cleanup_outbox_row_ struct tb_outbox_row before = {};
+	const char *id = param(
+		params, row->op == TB_OP_CUSTOMER_CREATE ? "sponsor" : "reservation");
+	int r = 0;
 
-	if (r > 0 && sponsor.params)
-		row->waits_for = sponsor.seq;
+	if (id && (row->op == TB_OP_CUSTOMER_CREATE || row->op == TB_OP_PASSAGE_POST))
+		r = tb_outbox_journal_by_drawn(outbox->journal, id, &before);
+	if (r > 0 && before.params && before.state != TB_OUTBOX_REFUSED)
+		row->waits_for = before.seq;
 	return r < 0 ? r : 0;
+}
+
+/* What was given offline for this sale, if it was not deducted by an entry of its own. */
+static int
+add_granted(struct tb_outbox *outbox, const json_t *params, json_t *sent)
+{
+	_cleanup_outbox_row_ struct tb_outbox_row deduction = {};
+	_cleanup_(json_decrefp) json_t *granted = NULL;
+	const char *reservation = param(params, "reservation");
+	int r;
+
+	if (!reservation || !outbox->bridge->offline || !tb_offline_is_ours(reservation))
+		return 0;
+	r = tb_outbox_journal_by_drawn(outbox->journal, reservation, &deduction);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	granted = tb_offline_granted(outbox->bridge->offline, reservation);
+	if (!json_object_get(granted, "uses"))
+		return 0;
+	return json_object_set(sent, "uses", json_object_get(granted, "uses")) < 0 ? -ENOMEM : 0;
 }
 
 /* What goes to the server: what the till said, the id we draw, and what was granted offline. */
@@ -491,19 +231,15 @@ static int
 write_params(struct tb_outbox *outbox, struct tb_outbox_row *row, const json_t *params)
 {
 	_cleanup_(json_decrefp) json_t *sent = json_copy((json_t *)params);
-	_cleanup_(json_decrefp) json_t *granted = NULL;
-	const char *reservation = param(params, "reservation");
+	const char *name = row->op == TB_OP_PASSAGE_POST      ? "passage"
+	                   : row->op == TB_OP_CUSTOMER_CREATE ? "id"
+	                                                      : NULL;
 	int r = sent ? 0 : -ENOMEM;
 
-	if (row->op == TB_OP_PASSAGE_POST && reservation && tb_offline_is_ours(reservation) &&
-		outbox->bridge->offline)
-		granted = tb_offline_granted(outbox->bridge->offline, reservation);
-	if (r == 0 && granted)
-		r = json_object_update_missing(sent, granted) < 0 ? -ENOMEM : 0;
 	if (r == 0 && row->op == TB_OP_PASSAGE_POST)
-		r = json_object_set_new(sent, "passage", json_string(row->drawn)) < 0 ? -ENOMEM : 0;
-	if (r == 0 && row->op == TB_OP_CUSTOMER_CREATE)
-		r = json_object_set_new(sent, "id", json_string(row->drawn)) < 0 ? -ENOMEM : 0;
+		r = add_granted(outbox, params, sent);
+	if (r == 0 && name)
+		r = json_object_set_new(sent, name, json_string(row->drawn)) < 0 ? -ENOMEM : 0;
 	if (r < 0)
 		return r;
 	row->params = json_dumps(sent, JSON_COMPACT);
@@ -526,7 +262,7 @@ fill_row(struct tb_outbox *outbox, struct tb_outbox_row *row, const json_t *para
 	if (r == 0)
 		r = find_account(row, params);
 	if (r == 0)
-		r = find_sponsor(outbox, row, params);
+		r = find_before(outbox, row, params);
 	return r == 0 ? write_params(outbox, row, params) : r;
 }
 
@@ -537,22 +273,23 @@ answer_at_once(struct tb_outbox *outbox, struct tb_outbox_row *row, struct tb_ou
 	_cleanup_(json_decrefp) json_t *params = json_loads(row->params, 0, NULL);
 
 	if (row->op == TB_OP_REWARD_DEDUCT) {
-		struct judged judged = judge(outbox, row, params);
+		struct tb_outbox_judged judged = tb_outbox_judge(outbox, row, params);
 
 		if (judged.error != TB_OK) {
-			wait_fail(wait, judged.error, judged.json);
+			tb_outbox_wait_fail(wait, judged.error, judged.json);
 			free(judged.json);
 			return false;
 		}
 		row->answer = judged.json;
+		row->drawn = judged.reservation;
 	}
-	wait->text = say_queued(outbox, row, params);
+	wait->text = tb_outbox_say_queued(outbox, row, params);
 	row->told = true;
-	if (wait->text && !is_passage(row->op) && !row->answer)
+	if (wait->text && !tb_outbox_is_passage(row->op) && !row->answer)
 		row->answer = strdup(wait->text);
-	if (!wait->text || (!is_passage(row->op) && !row->answer)) {
+	if (!wait->text || (!tb_outbox_is_passage(row->op) && !row->answer)) {
 		tb_state_doom(outbox->bridge->state, -ENOMEM);
-		wait_fail(wait, TB_ERROR_INTERNAL, NULL);
+		tb_outbox_wait_fail(wait, TB_ERROR_INTERNAL, NULL);
 		return false;
 	}
 	wait->len = strlen(wait->text);
@@ -562,7 +299,7 @@ answer_at_once(struct tb_outbox *outbox, struct tb_outbox_row *row, struct tb_ou
 static void
 take_new(struct tb_outbox *outbox, struct tb_request *request, struct tb_outbox_row *row)
 {
-	struct tb_outbox_wait *wait = wait_new(outbox, request);
+	struct tb_outbox_wait *wait = tb_outbox_wait_new(outbox, request);
 	int r = wait ? fill_row(outbox, row, tb_request_params(request)) : -ENOMEM;
 
 	if (!wait) {
@@ -573,7 +310,7 @@ take_new(struct tb_outbox *outbox, struct tb_request *request, struct tb_outbox_
 	if (r == 0)
 		r = tb_state_begin(outbox->bridge->state);
 	if (r < 0) {
-		wait_fail(wait, TB_ERROR_INTERNAL, NULL);
+		tb_outbox_wait_fail(wait, TB_ERROR_INTERNAL, NULL);
 		return;
 	}
 	if (outbox->down && !answer_at_once(outbox, row, wait))
@@ -585,7 +322,7 @@ take_new(struct tb_outbox *outbox, struct tb_request *request, struct tb_outbox_
 			outbox->bridge->state, row->told ? on_kept_told : on_kept, wait);
 	if (r < 0) {
 		tb_state_doom(outbox->bridge->state, r);
-		wait_fail(wait, TB_ERROR_INTERNAL, NULL);
+		tb_outbox_wait_fail(wait, TB_ERROR_INTERNAL, NULL);
 	}
 }
 
@@ -624,17 +361,14 @@ answer_refused(
 static void
 join(struct tb_outbox *outbox, struct tb_request *request, const struct tb_outbox_row *row)
 {
-	struct tb_outbox_wait *wait = wait_new(outbox, request);
+	struct tb_outbox_wait *wait = tb_outbox_wait_new(outbox, request);
 
 	if (!wait) {
 		tb_request_fail(request, TB_ERROR_INTERNAL, NULL);
 		return;
 	}
 	wait->seq = row->seq;
-	tb_list_append(&outbox->waiting, &wait->node);
-	if (outbox->down)
-		tell_queued(outbox, wait);
-	set_deadline(outbox);
+	tb_outbox_wait_begin(wait, false);
 }
 
 /* Nobody was told that it was taken, so the refusal counts for nothing. */
@@ -754,14 +488,13 @@ tb_outbox_new(struct tb_bridge *bridge, bool delivers, bool keyed, struct tb_out
 	outbox->bridge = bridge;
 	outbox->delivers = delivers;
 	outbox->keyed = keyed;
-	tb_list_init(&outbox->waiting);
 	r = tb_outbox_send_init(outbox);
+	if (r == 0)
+		r = tb_outbox_tills_init(outbox);
 	if (r == 0)
 		r = tb_outbox_journal_new(bridge, &outbox->journal);
 	if (r == 0)
 		r = tb_outbox_journal_count(outbox->journal, &outbox->n_open, &outbox->n_refused);
-	if (r == 0)
-		r = tb_loop_add_timer(bridge->loop, 1000, on_deadline, outbox, &outbox->deadline);
 	if (r == 0)
 		r = tb_loop_add_timer(bridge->loop, TELL_SLACK_US, on_tell, outbox, &outbox->tell);
 	if (r < 0) {
@@ -789,7 +522,7 @@ tb_outbox_free(struct tb_outbox *outbox)
 		(void)tb_state_flush(outbox->bridge->state);
 	}
 	tb_outbox_send_done(outbox);
-	tb_source_remove(&outbox->deadline);
+	tb_outbox_tills_done(outbox);
 	tb_source_remove(&outbox->tell);
 	tb_outbox_journal_free(outbox->journal);
 	free(outbox);

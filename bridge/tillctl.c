@@ -32,6 +32,7 @@ const struct tillctl_command *const tillctl_commands[] = {
 	&tillctl_export,
 	&tillctl_help,
 	&tillctl_ledger,
+	&tillctl_outbox,
 	&tillctl_pair,
 	&tillctl_print_test,
 	&tillctl_program,

@@ -26,7 +26,7 @@ struct tillctl_command {
 };
 
 extern const struct tillctl_command tillctl_articles, tillctl_call, tillctl_customer,
-	tillctl_devices, tillctl_export, tillctl_help, tillctl_ledger, tillctl_pair,
+	tillctl_devices, tillctl_export, tillctl_help, tillctl_ledger, tillctl_outbox, tillctl_pair,
 	tillctl_print_test, tillctl_program, tillctl_queue, tillctl_report, tillctl_sale,
 	tillctl_status, tillctl_watch;
 

@@ -6,9 +6,12 @@ the hub. Which answers the cache gives is proven elsewhere."""
 
 import json
 import os
+import resource
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 from bridge import PATIENCE, Bridge, Refused, program
@@ -46,7 +49,7 @@ class Shop:
             manager.call('program.replace', {'key': 'p', 'program': PROGRAM})
 
     def __enter__(self):
-        self.till.start()
+        self.till.start(limits={resource.RLIMIT_FSIZE: resource.RLIM_INFINITY})
         self.connection = self.till.connect()
         self.connection.call('events.subscribe', {'kinds': ['outbox', 'link']})
         self.wait_link('up')
@@ -143,10 +146,197 @@ def queued_and_delivered():
         assert till.call('customer.lookup', {'id': customer})['balances']['points'] == 50
 
 
+def shown_and_tried():
+    with Shop(language='en') as (shop, till):
+        customer = shop.customer('Zoé', 'c')
+        assert tillctl(shop.till, 'outbox') == '' and 'outbox    empty' in tillctl(shop.till, 'status')
+        shop.cut()
+        answer = till.call('passage.post', sale('S1', customer, key='k1'))
+        assert answer['state'] == 'queued' and 'will be delivered later' in answer['message'], answer
+        reverse = till.call('passage.reverse', {'key': 'r1', 'sale': 'S1', 'kind': 'void', 'lines': []})
+        assert reverse['state'] == 'queued' and reverse['passage'] == answer['passage'], reverse
+        items = till.call('outbox.list')['items']
+        assert [i['method'] for i in items] == ['passage.post', 'passage.reverse'], items
+        assert all(set(i) >= {'id', 'method', 'sale', 'since', 'tries', 'state'} for i in items), items
+        assert items[0]['sale'] == 'S1' and items[0]['state'] in ('queued', 'sending'), items
+        page = till.call('outbox.list', {'limit': 1})
+        assert page['items'][0]['id'] == items[0]['id'], page
+        assert [i['id'] for i in till.call('outbox.list', {'cursor': page['cursor']})['items']] == [items[1]['id']]
+        assert till.call('outbox.list', {'state': 'refused'}) == {'items': []}
+        assert '2 waiting' in tillctl(shop.till, 'status')
+        lines = tillctl(shop.till, 'outbox').splitlines()
+        assert len(lines) == 2 and 'passage.post' in lines[0] and 'S1' in lines[0], lines
+        assert 'Zoé' not in json.dumps(items) and customer not in json.dumps(items)
+        tillctl(shop.till, 'outbox', 'settle', items[0]['id'], 'no', code=1)
+        tillctl(shop.till, 'outbox', 'retry', 'o_99', code=1)
+        shop.mend()
+        tillctl(shop.till, 'outbox', 'retry')
+        shop.wait_depth(0)
+        passages, n = shop.in_ledger()
+        assert n == 1 and passages['S1']['passage'] == answer['passage'], passages
+        shown = till.call('passage.show', {'sale': 'S1', 'business_day': DAY})
+        assert shown['state'] == 'reversed', shown
+        assert till.call('customer.lookup', {'id': customer})['balances']['points'] == 0
+        done = till.call('outbox.list', {'state': 'confirmed'})['items']
+        assert {i['id'] for i in done} >= {i['id'] for i in items}, done
+
+
+def a_customer_made_offline():
+    with Shop() as (shop, till):
+        shop.cut()
+        made = till.call('customer.create', {'key': 'c', 'record': {'first_name': 'Éléonore', 'last_name': 'Martin',
+                                                                   'phones': ['+33612345678']}})
+        customer = made['customer']['id']
+        assert customer.startswith('c_') and made['state'] == 'queued', made
+        assert till.call('customer.create', {
+            'key': 'c', 'record': {'phones': ['+33612345678'], 'last_name': 'Martin', 'first_name': 'Éléonore'}}) == made
+        assert till.refusal('customer.create', {'key': 'c', 'record': {'first_name': 'Anne'}}).code == \
+            'idempotency_conflict'
+        attached = till.call('card.attach', {'key': 'a', 'customer': customer, 'card': '29001'})
+        assert attached['state'] == 'queued' and attached['customer']['id'] == customer, attached
+        posted = till.call('passage.post', sale('S1', customer))
+        friend = till.call('customer.create', {'key': 'f', 'record': {'first_name': 'Ana'}, 'sponsor': customer})
+        assert friend['state'] == 'queued', friend
+        for method, params in (('gift_card.create', {'key': 'g', 'amount': 1000}),
+                               ('gift_card.reload', {'key': 'h', 'number': 'TBG-1', 'amount': 1000})):
+            assert till.refusal(method, params).code == 'offline_refused', method
+        shop.mend()
+        shop.wait_depth(0)
+        found = till.call('customer.lookup', {'card': '29001'})
+        assert found['customer']['id'] == customer and found['customer']['first_name'] == 'Éléonore', found
+        assert found['balances']['points'] == 10 and found['balances']['passages'] == 1, found
+        assert till.call('customer.create', {'key': 'c', 'record': {
+            'first_name': 'Éléonore', 'last_name': 'Martin', 'phones': ['+33612345678']}}) == made
+        assert till.call('passage.post', sale('S1', customer))['passage'] == posted['passage']
+        assert till.call('customer.lookup', {'id': friend['customer']['id']})['customer']['first_name'] == 'Ana'
+
+
+def refused_and_settled():
+    with Shop() as (shop, till):
+        shop.customer('Zoé', 'z')
+        other = shop.customer('Ana', 'a')
+        till.call('card.attach', {'key': 'taken', 'customer': other, 'card': '29002'})
+        taken = till.refusal('card.attach', {'key': 'now', 'customer': shop.customer('Léa', 'l'), 'card': '29002'})
+        assert taken.code == 'conflict', taken
+        assert till.call('outbox.list') == {'items': []}
+        shop.cut()
+        made = till.call('customer.create', {'key': 'c', 'record': {'first_name': 'Max'}, 'card': '29002'})
+        customer = made['customer']['id']
+        attached = till.call('card.attach', {'key': 'b', 'customer': customer, 'card': '29003'})
+        assert attached['state'] == 'queued', attached
+        lost = till.call('passage.reverse', {'key': 'r', 'sale': 'never', 'kind': 'void', 'lines': []})
+        assert lost['state'] == 'queued', lost
+        shop.mend()
+        while shop.status()['outbox']['refused'] != 2:
+            till.event('outbox')
+        items = till.call('outbox.list', {'state': 'refused'})['items']
+        assert [(i['method'], i['last_error']) for i in items] == [
+            ('customer.create', 'conflict'), ('passage.reverse', 'passage_unknown')], items
+        # what is his waits for him
+        assert [i['method'] for i in till.call('outbox.list', {'state': 'queued'})['items']] == ['card.attach']
+        assert 'refused' in tillctl(shop.till, 'status')
+        assert till.call('customer.create', {'key': 'c', 'record': {'first_name': 'Max'}, 'card': '29002'}) == made
+        assert till.refusal('outbox.settle', {'key': 's', 'id': 'o_99', 'reason': 'x'}).code == 'invalid_params'
+        till = shop.restart_till()
+        settle = {'key': 's1', 'id': items[1]['id'], 'reason': 'rung up on the old till', 'operator': 'Eva'}
+        settled = till.call('outbox.settle', settle)
+        assert till.call('outbox.settle', settle) == settled
+        assert till.refusal('outbox.settle', {**settle, 'reason': 'other'}).code == 'idempotency_conflict'
+        assert till.refusal('outbox.settle', {**settle, 'key': 's2'}).code == 'conflict'
+        assert len(till.call('outbox.list', {'state': 'refused'})['items']) == 1
+        # the card is freed: the refused one is tried again, and what waited for it goes
+        with shop.hub.connect() as manager:
+            manager.call('card.detach', {'key': 'free', 'customer': other, 'card': '29002'})
+        tillctl(shop.till, 'outbox', 'retry', items[0]['id'])
+        shop.wait_link('up')
+        shop.wait_depth(0)
+        assert till.call('outbox.list') == {'items': []}
+        assert till.call('customer.lookup', {'card': '29003'})['customer']['id'] == customer
+        assert till.call('customer.lookup', {'card': '29002'})['customer']['id'] == customer
+
+
+def killed_with_a_full_outbox():
+    with Shop() as (shop, till):
+        customers = [shop.customer(f'C{n}', f'c{n}') for n in range(5)]
+        shop.cut()
+        kept = {}
+        for n in range(120):
+            kept[f'S{n}'] = till.call('passage.post', sale(f'S{n}', customers[n % 5]))['passage']
+        till = shop.restart_till(kill=True)
+        assert shop.status()['outbox']['depth'] == 120
+        assert till.call('passage.post', sale('S7', customers[2]))['passage'] == kept['S7']
+        shop.mend()
+        # in the middle of it
+        while shop.status()['outbox']['depth'] > 90:
+            till.event('outbox')
+        till = shop.restart_till(kill=True)
+        shop.wait_depth(0)
+        passages, n = shop.in_ledger()
+        assert n == 120 and {s: p['passage'] for s, p in passages.items()} == kept, n
+        for n in range(0, 120, 7):
+            again = till.call('passage.post', sale(f'S{n}', customers[n % 5]))
+            assert again['state'] == 'posted' and again['passage'] == kept[f'S{n}'], again
+        for customer in customers:
+            entries = till.call('customer.history', {'id': customer})['entries']
+            order = [int(e['sale'][1:]) for e in entries if e.get('sale')]
+            assert order == sorted(order, reverse=True) and len(order) == 24, order
+        shop.hub.verify()
+
+
+def a_line_that_answers_nothing():
+    with Shop(deadline='500ms') as (shop, till):
+        customer = shop.customer('Zoé', 'c')
+        os.kill(shop.hub.process.pid, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            answer = till.call('passage.post', sale('S1', customer))
+            took = time.monotonic() - began
+            assert answer['state'] == 'queued', answer
+            began = time.monotonic()
+            seen = till.call('customer.lookup', {'id': customer})
+            again = time.monotonic() - began
+            assert seen['stale'] is True, seen
+            # generous: what is looked at is that nobody waits for the line
+            assert again < max(took, 0.5), (took, again)
+        finally:
+            os.kill(shop.hub.process.pid, signal.SIGCONT)
+        shop.wait_depth(0)
+        again = till.call('passage.post', sale('S1', customer))
+        assert again['state'] == 'posted' and again['passage'] == answer['passage'], again
+        assert shop.in_ledger()[1] == 1
+
+
+def a_full_disk():
+    with Shop() as (shop, till):
+        shop.cut()
+        assert till.call('passage.post', sale('S0'))['state'] == 'queued'
+        size = max(os.path.getsize(os.path.join(shop.till.state, name)) for name in os.listdir(shop.till.state))
+        pid = shop.till.process.pid
+        before = resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+        refused, kept = None, ['S0']
+        for n in range(1, 2000):
+            try:
+                till.call('passage.post', sale(f'S{n}', lines=[
+                    {'no': i, 'article': {'label': 'x' * 200}, 'quantity': 1000, 'unit_price': 1, 'total': 1}
+                    for i in range(40)]))
+                kept.append(f'S{n}')
+            except Refused as error:
+                refused = error
+                break
+        assert refused and refused.data['retryable'] is True, refused
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+        shop.mend()
+        shop.wait_depth(0)
+        passages, _ = shop.in_ledger()
+        assert set(passages) == set(kept), (sorted(passages), kept)
+
+
 def main():
     tap = Tap()
-    for test in (queued_and_delivered,):
-        tap.run(test.__name__.replace('_', ' '), test)
+    for test in (queued_and_delivered, shown_and_tried, a_customer_made_offline, refused_and_settled,
+                 killed_with_a_full_outbox, a_line_that_answers_nothing, a_full_disk):
+        if len(sys.argv) < 2 or test.__name__ in sys.argv[1:]:
+            tap.run(test.__name__.replace('_', ' '), test)
     tap.done()
 
 
