@@ -40,6 +40,7 @@ const struct tillctl_command *const tillctl_commands[] = {
 	&tillctl_replay,
 	&tillctl_report,
 	&tillctl_sale,
+	&tillctl_scan_image,
 	&tillctl_status,
 	&tillctl_watch,
 	NULL,

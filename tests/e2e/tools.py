@@ -1,14 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """The installer's commands of tillctl against the real daemon and devices that do not exist: capture,
-replay. What a device decodes to is proven elsewhere."""
+replay, scan-image. What a device decodes to is proven elsewhere."""
 
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 
 sys.path.insert(0, os.path.dirname(__file__))
 from bridge import PATIENCE, ROOT, Bridge, program
@@ -18,6 +20,7 @@ from scanner import Wire, devices, subscribed, wait_state
 from tap import Tap
 
 SCANS = os.path.join(ROOT, 'fixtures', 'scans')
+PICTURES = os.path.join(ROOT, 'fixtures', 'pictures')
 CARD = '4111111111111111'
 
 
@@ -222,9 +225,100 @@ def replays_that_need_no_bridge():
         assert [line['code'] for line in said if 'code' in line] == codes, name
 
 
+def chunk(kind, data):
+    return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+
+
+def png(width, height, rows):
+    """A PNG of eight bits a pixel; rows is what is compressed, however much it is."""
+    return (b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', width, height, 8, 0, 0, 0, 0)) +
+            chunk(b'IDAT', zlib.compress(rows)) + chunk(b'IEND', b''))
+
+
+def pgm_of(path):
+    """A PNG of the virtual printer (one bit or eight, grey) as a PGM."""
+    with open(path, 'rb') as file:
+        data = file.read()
+    width, height, depth = struct.unpack('>IIB', data[16:25])
+    packed, at = b'', 8
+    while at < len(data):
+        size, kind = struct.unpack('>I4s', data[at:at + 8])
+        packed += data[at + 8:at + 8 + size] if kind == b'IDAT' else b''
+        at += size + 12
+    raw, stride, pixels = zlib.decompress(packed), (width * depth + 7) // 8, bytearray()
+    last = bytearray(stride)
+    for y in range(height):
+        how, row = raw[y * (stride + 1)], bytearray(raw[y * (stride + 1) + 1:(y + 1) * (stride + 1)])
+        for x in range(stride):
+            left, up, corner = (row[x - 1] if x else 0), last[x], (last[x - 1] if x else 0)
+            near = min((abs(up - corner), 0, left), (abs(left - corner), 1, up),
+                       (abs(left + up - 2 * corner), 2, corner))[2]
+            row[x] = row[x] + (0, left, up, (left + up) // 2, near)[how] & 255
+        last = row
+        pixels += row if depth == 8 else bytes(
+            255 * (row[x // 8] >> 7 - x % 8 & 1) for x in range(width))
+    return b'P5 %d %d 255\n' % (width, height) + pixels
+
+
+def pictures_are_scanned():
+    """Each code by scan.submit, once, from top to bottom, whatever the format."""
+    codes = ['TB:8F3K2M', '4006381333931', 'Éléonore & Noël']
+    with Bridge() as bridge, subscribed(bridge) as till:
+        ctl = Ctl(bridge.path)
+        ticket = os.path.join(bridge.folder, 'ticket.pgm')
+        with open(ticket, 'wb') as file:
+            file.write(pgm_of(os.path.join(PICTURES, 'ticket.png')))
+        for path in (ticket, *(os.path.join(PICTURES, name) for name in (
+                'ticket.png', 'ticket.jpg', 'ticket-progressive.jpg'))):
+            assert ctl('scan-image', path).splitlines() == codes, path
+            for code in codes:
+                scan = till.event('scan')
+                assert scan['code'] == code and 'device' not in scan, scan
+                assert scan['symbology'] == ('ean13' if code[0] == '4' else 'qr'), scan
+        said = ctl.json('scan-image', ticket)
+        assert [line['symbology'] for line in said] == ['qr', 'ean13', 'qr'] and said[0]['seq'], said
+
+
+def pictures_that_hold_nothing_or_worse():
+    with Bridge() as bridge, subscribed(bridge) as till:
+        ctl = Ctl(bridge.path)
+
+        def refused(data, word):
+            path = os.path.join(bridge.folder, 'picture')
+            with open(path, 'wb') as file:
+                file.write(data)
+            said = ctl('scan-image', path, code=REFUSED)
+            assert word in said, said
+
+        assert ctl('scan-image', os.path.join(PICTURES, 'no-code.png'), code=REFUSED) == 'no code\n'
+        with open(os.path.join(PICTURES, 'ticket.png'), 'rb') as file:
+            ticket = file.read()
+        with open(os.path.join(PICTURES, 'ticket.jpg'), 'rb') as file:
+            photo = file.read()
+        refused(ticket[:len(ticket) // 2], 'PNG')
+        refused(photo[:len(photo) // 2], 'JPEG')
+        refused(png(20000, 20000, b''), 'too large')
+        refused(png(200000, 3, b''), 'too large')
+        refused(png(0x7fffffff, 0x7fffffff, b''), 'PNG')
+        refused(png(100, 100, b'\0'), 'PNG')
+        # what is compressed is far more than the picture takes: it is not unpacked
+        refused(png(8, 8, bytes(1 << 26)), '')
+        refused(png(8, 8, bytes(9 * 8)), 'no code')
+        refused(b'P5 90000 90000 255\n', 'PGM')
+        refused(b'P2 3 3 255\n1 2', 'PGM')
+        refused(b'\xff\xd8\xff\xe0' + bytes(1000), 'JPEG')
+        refused(b'', 'no PNG, JPEG or PGM')
+        refused(b'GIF89a', 'no PNG, JPEG or PGM')
+        ctl('scan-image', '/nowhere/file', code=REFUSED)
+        ctl('scan-image', code=USAGE)
+        assert not till.events, till.events
+        Ctl('/nowhere/till.sock')('scan-image', os.path.join(PICTURES, 'ticket.png'), code=NO_BRIDGE)
+
+
 TESTS = (captured_and_replayed, a_payment_card_is_written_as_refused, captured_while_it_is_pulled,
          reports_are_recorded_with_their_descriptor, a_printer_is_recorded_both_ways,
-         captures_that_cannot_be, replays_that_need_no_bridge)
+         captures_that_cannot_be, replays_that_need_no_bridge, pictures_are_scanned,
+         pictures_that_hold_nothing_or_worse)
 
 
 def main():
