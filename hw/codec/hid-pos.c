@@ -74,21 +74,53 @@ see_data(struct reading *r, const struct tb_hid_field *f)
 	r->layout.report_id = f->report_id;
 }
 
+/* Where the identifier's three characters lie; the first of each counts. */
+static void
+see_aim(struct reading *r, const struct tb_hid_field *f)
+{
+	uint32_t which = f->usage - USAGE_AIM_1;
+
+	if (r->aim_found & 1u << which)
+		return;
+	if (which == 0)
+		r->layout.aim_at = f->bit / 8;
+	r->torn |= f->bit % 8 != 0 || f->bits != 8 || f->bit / 8 != r->layout.aim_at + which;
+	r->aim_found |= 1u << which;
+}
+
+/* Fields of other reports of the scanner (status, scanned raw) do not matter: what was seen of one
+ * that turns out to hold no data is forgotten. */
+static bool
+is_of_another_report(struct reading *r, const struct tb_hid_field *f)
+{
+	if (f->report_id == r->layout.report_id)
+		return false;
+	if (r->has_data)
+		return true;
+	r->layout = (struct tb_hid_pos_layout){.report_id = f->report_id,
+		.aim_at = TB_HID_POS_NONE,
+		.continued_at = TB_HID_POS_NONE,
+		.count_at = TB_HID_POS_NONE};
+	r->has_count = r->has_continued = r->torn = false;
+	r->aim_found = 0;
+	r->bits = 0;
+	return false;
+}
+
 static int
 see_field(const struct tb_hid_field *f, void *userdata)
 {
 	struct reading *r = userdata;
 
-	if (f->application != USAGE_SCANNER)
-		return 0;
-	/* Fields of other reports of the scanner (status, scanned raw) do not matter. */
-	if (r->has_data && f->report_id != r->layout.report_id)
+	if (f->application != USAGE_SCANNER || is_of_another_report(r, f))
 		return 0;
 	r->bits = TB_MAX(r->bits, f->bit + f->bits * f->count);
 	if (f->constant)
 		return 0;
 	switch (f->usage) {
 	case USAGE_BYTE_COUNT:
+		if (r->has_count)
+			break;
 		r->has_count = true;
 		r->torn |= f->bit % 8 != 0 || f->bits != 8;
 		r->layout.count_at = f->bit / 8;
@@ -96,16 +128,14 @@ see_field(const struct tb_hid_field *f, void *userdata)
 	case USAGE_AIM_1:
 	case USAGE_AIM_1 + 1:
 	case USAGE_AIM_1 + 2:
-		if (f->usage == USAGE_AIM_1)
-			r->layout.aim_at = f->bit / 8;
-		r->torn |= f->bit % 8 != 0 || f->bits != 8 ||
-		           f->bit / 8 != r->layout.aim_at + (f->usage - USAGE_AIM_1);
-		r->aim_found |= 1u << (f->usage - USAGE_AIM_1);
+		see_aim(r, f);
 		break;
 	case USAGE_DATA:
 		see_data(r, f);
 		break;
 	case USAGE_CONTINUED:
+		if (r->has_continued)
+			break;
 		r->has_continued = true;
 		r->layout.continued_at = f->bit / 8;
 		r->layout.continued_mask = (uint8_t)(1u << (f->bit % 8));

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <linux/hidraw.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -39,24 +40,37 @@ lose(struct hidraw *raw, int error)
 		raw->userdata);
 }
 
+/* Whether another report waits; asking costs less than a read of nothing. */
+static bool
+has_more(int fd)
+{
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+
+	return poll(&pfd, 1, 0) > 0 && pfd.revents & POLLIN;
+}
+
 static void
 on_readable(int fd, uint32_t events, void *userdata)
 {
 	struct hidraw *raw = userdata;
 	uint8_t report[REPORT_MAX];
-	ssize_t n = 1;
+	ssize_t n = -1;
+	bool more = (events & EPOLLIN) != 0;
 
-	for (int i = 0; i < REPORTS_A_TURN && n > 0; i++) {
+	errno = EAGAIN;
+	for (int i = 0; i < REPORTS_A_TURN && more; i++) {
 		n = read(fd, report, sizeof(report));
-		if (n > 0)
+		if (n > 0) {
 			raw->handler.report(report, (size_t)n, raw->userdata);
+			explicit_bzero(report, (size_t)n);
+		}
+		more = n > 0 && has_more(fd);
 	}
-	explicit_bzero(report, sizeof(report));
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		lose(raw, n == 0 ? 0 : -errno);
-	else if (n < 0 && events & (EPOLLHUP | EPOLLERR))
+	else if (!more && events & (EPOLLHUP | EPOLLERR))
 		lose(raw, -ENODEV);
-	else if (n < 0)
+	else if (!more)
 		raw->handler.drained(raw->userdata);
 }
 

@@ -15,8 +15,10 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'e2e'))
+import plugs
 import usbprint
 from bridge import BUILD, Bridge, program
+from bus import Bus
 from tap import Skip, Tap
 
 CUSTOMERS = 20000
@@ -165,10 +167,11 @@ def floor(*words):
     return float(said.stdout.split()[0])
 
 
-def wire(start, count=4000):
-    """p50 µs from bytes at a pty to a line at a socket; start(path) says whose."""
-    process = subprocess.Popen([program('wire'), str(count)], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, text=True)
+def wire(start, *words, count=4000, env=None):
+    """p50 µs from bytes at a pty, or a node of the fake bus, to a line at a socket; start(path) says
+    whose."""
+    process = subprocess.Popen([program('wire'), str(count), *words], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, text=True, env=env)
     path = process.stdout.readline().split()[1]
     bridge = start(path)
     process.stdin.write((bridge.path if bridge else 'relay') + '\n')
@@ -195,6 +198,38 @@ def scan_to_event(table):
 
     rounds = [(wire(with_bridge), wire(lambda path: None)) for _ in range(ROUNDS)]
     table.add('bytes at a tty to a scan event, p50, relay', median(rounds, 0), median(rounds, 1), 1.5)
+
+
+def report_to_event(table):
+    """On the same node of the fake bus, whose every read is answered by another process."""
+    with Bus() as bus:
+        env = dict(os.environ, **bus.environment())
+        bus.plug('hidraw0', port='1-3')
+        words = (os.path.join(bus.folder, 'dev', 'hidraw0'), '/dev/hidraw0')
+
+        def with_bridge(path):
+            bridge = Bridge(f'[device counter]\ndriver = scanner-hid\naddress = hidraw:{path}\n'
+                            'debounce = 0s\n').start(env=bus.environment())
+            with bridge.connect() as till:
+                till.call('events.subscribe', {'kinds': ['device']})
+                if till.call('device.list')['devices'][0]['state'] != 'ready':
+                    till.event('device', lambda e: e['state'] == 'ready')
+            return bridge
+
+        rounds = [(wire(with_bridge, *words, env=env), wire(lambda path: None, *words, env=env))
+                  for _ in range(ROUNDS)]
+    table.add('HID report to a scan event, p50, relay', median(rounds, 0), median(rounds, 1), 1.5)
+
+
+def plug_cycles(table):
+    """Everything plugged and pulled a thousand times: memory and descriptors stay where they were."""
+    with plugs.Fair() as fair:
+        fair.cycle(100)  # the last thousand events are kept
+        descriptors, memory = fair.bridge.descriptors(), fair.bridge.memory()
+        fair.cycle(1000)
+        table.add('1000 plug cycles, descriptors more than before',
+                  fair.bridge.descriptors() - descriptors, 0, 0, unit='')
+        table.add('1000 plug cycles, memory, before', fair.bridge.memory(), memory, 1.1, unit='kB')
 
 
 def at_rest(table):
@@ -367,7 +402,7 @@ def processor_ns(bridge):
 def main():
     table = Table()
     only = sys.argv[1:]
-    for function in (look_up, scan_to_event, at_rest, posting, usb_document, many_customers,
+    for function in (look_up, scan_to_event, report_to_event, plug_cycles, at_rest, posting, usb_document, many_customers,
                      quote_cost):
         if not only or function.__name__ in only:
             table.run(function)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From bytes at a tty to a line at a socket: how long the daemon takes, and how long a relay that
- * only copies. `wire COUNT` prints `pty PATH`, waits for a line on stdin (a socket's path: the
- * daemon that has that pty; or `relay`: a child of ours), and prints: p50_us p99_us
+ * From bytes at a tty, or a report of a scanner in HID POS mode, to a line at a socket: how long
+ * the daemon takes, and how long a relay that only copies. `wire COUNT` prints `pty PATH`, waits
+ * for a line on stdin (a socket's path: the daemon that has that pty; or `relay`: a child of ours),
+ * and prints: p50_us p99_us. `wire COUNT FIFO NODE` writes reports into the pipe of a node of the
+ * fake bus instead; the relay then reads the node, on the bus itself.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -34,9 +37,9 @@ now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Copies the bytes of the tty to the socket, and nothing else. */
+/* Copies the bytes of the tty, or a report's code, to the socket, and nothing else. */
 static void
-relay(const char *path, int fd)
+relay(const char *path, int hid, int fd)
 {
 	char bytes[4096];
 	int tty = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -47,6 +50,13 @@ relay(const char *path, int fd)
 	if (write(fd, "\n", 1) != 1)
 		die("relay");
 	while ((n = read(tty, bytes, sizeof(bytes))) > 0) {
+		if (hid) {
+			n = bytes[1];
+			bytes[5 + n++] = '\n';
+			if (write(fd, bytes + 5, (size_t)n) != n)
+				break;
+			continue;
+		}
 		if (bytes[n - 1] == '\r')
 			bytes[n - 1] = '\n';
 		if (write(fd, bytes, (size_t)n) != n)
@@ -100,6 +110,37 @@ make_code(unsigned number, char out[16])
 	return n;
 }
 
+/* The same in a report of layout A. */
+static int
+make_report(unsigned number, char out[64])
+{
+	char code[16];
+	int n = make_code(number, code) - 1;
+
+	memset(out, 0, 64);
+	out[0] = 2;
+	out[1] = (char)n;
+	memcpy(out + 2, "]E0", 3);
+	memcpy(out + 5, code, (size_t)n);
+	return 64;
+}
+
+/* A pseudo-terminal, whose other end's name goes to path. */
+static int
+make_pty(char *path, size_t size)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	struct termios tio;
+
+	if (master < 0 || grantpt(master) < 0 || unlockpt(master) < 0)
+		die("pty");
+	snprintf(path, size, "%s", ptsname(master));
+	tcgetattr(master, &tio);
+	cfmakeraw(&tio);
+	tcsetattr(master, TCSANOW, &tio);
+	return master;
+}
+
 static int
 by_size(const void *a, const void *b)
 {
@@ -111,19 +152,23 @@ by_size(const void *a, const void *b)
 int
 main(int argc, char *argv[])
 {
-	unsigned count = argc == 2 ? (unsigned)atoi(argv[1]) : 0;
-	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), ends[2], fd;
+	unsigned count = argc > 1 ? (unsigned)atoi(argv[1]) : 0;
 	uint64_t *ns = calloc(count + 1, sizeof(*ns));
 	char line[sizeof(((struct sockaddr_un *)0)->sun_path)], path[64];
-	struct termios tio;
+	int ends[2], master, fd, hid = argc == 4;
 	pid_t child = 0;
 
-	if (!count || !ns || master < 0 || grantpt(master) < 0 || unlockpt(master) < 0)
+	if (!count || !ns)
 		die("wire");
-	snprintf(path, sizeof(path), "%s", ptsname(master));
-	tcgetattr(master, &tio);
-	cfmakeraw(&tio);
-	tcsetattr(master, TCSANOW, &tio);
+	if (hid) {
+		snprintf(path, sizeof(path), "%s", argv[3]);
+		/* packets: each write is one report */
+		master = open(argv[2], O_RDWR | O_CLOEXEC);
+		if (master < 0 || fcntl(master, F_SETFL, O_DIRECT) < 0)
+			die(argv[2]);
+	} else {
+		master = make_pty(path, sizeof(path));
+	}
 	printf("pty %s\n", path);
 	fflush(stdout);
 	if (!fgets(line, sizeof(line), stdin))
@@ -134,7 +179,7 @@ main(int argc, char *argv[])
 			die("socketpair");
 		child = fork();
 		if (child == 0)
-			relay(path, ends[1]);
+			relay(path, hid, ends[1]);
 		close(ends[1]);
 		fd = ends[0];
 		wait_line(fd);
@@ -142,8 +187,8 @@ main(int argc, char *argv[])
 		fd = subscribe(line);
 	}
 	for (unsigned i = 0; i < count; i++) {
-		char code[16];
-		int len = make_code(i, code);
+		char code[64];
+		int len = hid ? make_report(i, code) : make_code(i, code);
 		uint64_t at = now_ns();
 
 		if (write(master, code, (size_t)len) != len)
