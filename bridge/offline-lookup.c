@@ -34,8 +34,19 @@ take_expired(json_t *expiring, int64_t now)
 	return points;
 }
 
+static void
+take_off(json_t *balances, const char *member, int64_t amount, bool not_below)
+{
+	int64_t left = tb_offline_int(balances, member) - amount;
+
+	if (amount != 0)
+		json_object_set_new(
+			balances, member, json_integer(not_below ? not_below_zero(left) : left));
+}
+
 json_t *
-tb_offline_balances(struct tb_offline *offline, const struct tb_offline_customer *customer)
+tb_offline_balances(struct tb_offline *offline, const struct tb_offline_customer *customer,
+	const struct tb_offline_spent *spent)
 {
 	json_t *balances = json_deep_copy(json_object_get(customer->body, "balances"));
 	int64_t expired, now = tb_loop_wall_us(offline->bridge->loop);
@@ -43,24 +54,11 @@ tb_offline_balances(struct tb_offline *offline, const struct tb_offline_customer
 	if (!balances)
 		return NULL;
 	expired = take_expired(json_object_get(balances, "expiring"), now);
-	json_object_set_new(
-		balances, "points", json_integer(tb_offline_int(balances, "points") - expired));
-	json_object_set_new(balances, "points_available",
-		json_integer(
-			not_below_zero(tb_offline_int(balances, "points_available") - expired)));
+	take_off(balances, "points", expired + spent->points - spent->held_points, false);
+	take_off(balances, "points_available", expired + spent->points, true);
+	take_off(balances, "wallet", spent->wallet - spent->held_wallet, false);
+	take_off(balances, "wallet_available", spent->wallet, true);
 	return balances;
-}
-
-static void
-write_json(struct tb_jsonw *w, const char *name, const json_t *value)
-{
-	_cleanup_free_ char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY)
-	                                  : NULL;
-
-	if (text)
-		tb_jsonw_raw(w, name, text, strlen(text));
-	else if (value)
-		w->buf->error = -ENOMEM;
 }
 
 /* What he can still afford of what the server said he could use. */
@@ -74,7 +72,7 @@ write_rewards(struct tb_jsonw *w, const json_t *body, const json_t *balances)
 	tb_jsonw_array(w, "rewards");
 	json_array_foreach(json_object_get(body, "rewards"), i, reward)
 		if (tb_offline_int(reward, "cost_points") <= available)
-			write_json(w, NULL, reward);
+			tb_offline_write_json(w, NULL, reward);
 	tb_jsonw_end_array(w);
 }
 
@@ -90,7 +88,7 @@ write_coupons(struct tb_jsonw *w, const json_t *body, int64_t now)
 		int64_t at;
 
 		if (!valid_to || tb_time_parse(valid_to, &at, NULL) < 0 || at > now)
-			write_json(w, NULL, coupon);
+			tb_offline_write_json(w, NULL, coupon);
 	}
 	tb_jsonw_end_array(w);
 }
@@ -101,19 +99,26 @@ answer_customer(struct tb_offline *offline, const struct tb_call *call,
 {
 	_cleanup_buf_ struct tb_buf out = TB_BUF_INIT(0);
 	struct tb_jsonw w = TB_JSONW(&out);
-	json_t *balances = tb_offline_balances(offline, customer);
 	const json_t *progress = json_object_get(customer->body, "progress");
+	struct tb_offline_spent spent = {0};
+	int r = tb_offline_grants_spent(offline->grants, customer->id, NULL, NULL, &spent);
+	json_t *balances = r == 0 ? tb_offline_balances(offline, customer, &spent) : NULL;
 
+	tb_offline_spent_done(&spent);
+	if (!balances) {
+		tb_offline_fail(call, r < 0 ? r : -ENOMEM);
+		return;
+	}
 	tb_jsonw_object(&w, NULL);
-	write_json(&w, "customer", json_object_get(customer->body, "customer"));
-	write_json(&w, "balances", balances);
+	tb_offline_write_json(&w, "customer", json_object_get(customer->body, "customer"));
+	tb_offline_write_json(&w, "balances", balances);
 	if (progress)
-		write_json(&w, "progress", progress);
+		tb_offline_write_json(&w, "progress", progress);
 	else
 		tb_jsonw_raw(&w, "progress", "[]", 2);
 	write_rewards(&w, customer->body, balances);
 	write_coupons(&w, customer->body, tb_loop_wall_us(offline->bridge->loop));
-	write_json(&w, "last_passage", json_object_get(customer->body, "last_passage"));
+	tb_offline_write_json(&w, "last_passage", json_object_get(customer->body, "last_passage"));
 	tb_offline_write_stale(offline, &w, customer->as_of);
 	tb_jsonw_end_object(&w);
 	json_decref(balances);

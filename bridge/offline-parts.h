@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the files of the offline front share: offline.c dispatches and learns in batches,
- * offline-customer.c turns answers into rows, offline-lookup.c rows into answers. Nobody else
- * includes this.
+ * offline-customer.c turns answers into rows, offline-lookup.c rows into answers,
+ * offline-program.c and offline-articles.c keep what the server judges by, offline-judge.c asks the
+ * rules, offline-grants.c keeps what was granted. Nobody else includes this.
  */
 #pragma once
 
@@ -10,10 +11,18 @@
 #include "base/list.h"
 #include "bridge/offline-cache.h"
 #include "bridge/offline.h"
+#include "plugins/loyalty/shapes/shapes.h"
+
+struct tb_offline_articles_kept;
+struct tb_offline_grants;
+struct tb_offline_programs;
 
 struct tb_offline {
 	struct tb_bridge *bridge;
 	struct tb_offline_cache *cache;
+	struct tb_offline_articles_kept *articles;
+	struct tb_offline_grants *grants;
+	struct tb_offline_programs *programs;
 	struct tb_list learnt; /* answers that are not in the tables yet, in their order */
 	size_t n_learnt;
 	struct tb_source *flush; /* when they are written at the latest */
@@ -27,8 +36,18 @@ struct tb_offline {
 void tb_offline_refuse(const struct tb_call *call, enum tb_error error, const char *data);
 /* Ends the call with the text in out, or with TB_ERROR_INTERNAL when it is not whole. */
 void tb_offline_give(const struct tb_call *call, const struct tb_buf *out);
+/* Ends the call with what a negative errno means to the till. */
+void tb_offline_fail(const struct tb_call *call, int r);
 /* The members stale and as_of of the object that is open. */
 void tb_offline_write_stale(struct tb_offline *offline, struct tb_jsonw *w, int64_t as_of);
+/* A time in shop time, where the program says what that is. */
+void tb_offline_write_time(
+	struct tb_offline *offline, struct tb_jsonw *w, const char *name, int64_t at);
+void tb_offline_write_json(struct tb_jsonw *w, const char *name, const json_t *value);
+/* Executes the CREATE statements in a transaction of its own. */
+int tb_offline_make_tables(struct tb_offline *offline, const char *schema);
+int tb_offline_prepare(
+	struct tb_offline *offline, const char *const *texts, sqlite3_stmt **statements, size_t n);
 
 /* ---- offline-names.c ---- */
 
@@ -69,16 +88,74 @@ int tb_offline_queued_create(struct tb_offline *offline, const json_t *params);
 int tb_offline_queued_update(struct tb_offline *offline, const json_t *params);
 int tb_offline_queued_attach(struct tb_offline *offline, const json_t *params);
 
+/* ---- offline-grants.c ---- */
+
+#define TB_OFFLINE_ID_TEXT 16
+
+/* What was granted to a customer offline and the server has not booked yet. */
+struct tb_offline_spent {
+	int64_t points, wallet;           /* of all */
+	int64_t held_points, held_wallet; /* of those whose sale is not posted yet */
+	int64_t value;                    /* taken off tickets or paid */
+	json_t *counts;                   /* {reward: passages taken off its progress} */
+};
+
+void tb_offline_spent_done(struct tb_offline_spent *spent);
+
+struct tb_offline_grant {
+	const char *id, *site, *till, *sale;
+	const char *customer; /* NULL: nobody */
+	bool deduction;       /* spent at once, and in the outbox */
+	int64_t expires_at;
+	int64_t points, wallet, value;
+	json_t *counts, *granted;
+};
+
+/* Passages of a customer that wait in the outbox. */
+struct tb_offline_waiting {
+	int64_t count;
+	int64_t before_us, after_us; /* the nearest ones on both sides; TB_TIME_NONE */
+};
+
+int tb_offline_grants_new(struct tb_offline *offline, struct tb_offline_grants **ret);
+void tb_offline_grants_free(struct tb_offline_grants *grants);
+int tb_offline_grants_prune(struct tb_offline_grants *grants);
+
+int tb_offline_draw_reservation(char out[TB_OFFLINE_ID_TEXT]);
+/* Releases what the sale held before. */
+int tb_offline_grants_add(struct tb_offline_grants *grants, const struct tb_offline_grant *grant);
+/* What passage.post takes; NULL when it is not known. */
+json_t *tb_offline_grants_granted(struct tb_offline_grants *grants, const char *id);
+/* but_sale: a sale of that caller whose own hold does not count; NULL: all count. */
+int tb_offline_grants_spent(struct tb_offline_grants *grants, const char *customer,
+	const struct tb_caller *but_caller, const char *but_sale, struct tb_offline_spent *ret);
+int tb_offline_grants_passages(struct tb_offline_grants *grants, const char *customer,
+	int64_t occurred_at, struct tb_offline_waiting *ret);
+int tb_offline_grants_release(struct tb_offline_grants *grants, const char *id);
+/* A passage is in the outbox. */
+int tb_offline_grants_queued(struct tb_offline_grants *grants, const json_t *params);
+/* The server has booked op, or refused it for good: nothing waits for it any more. */
+int tb_offline_grants_settled(
+	struct tb_offline_grants *grants, enum tb_op op, const json_t *params);
+
+/* The answer to a key: 1 with it, 0 when the key is new, -EEXIST when it came with another body. */
+int tb_offline_reply_find(
+	struct tb_offline_grants *grants, const struct tb_call *call, struct tb_buf *out);
+int tb_offline_reply_add(
+	struct tb_offline_grants *grants, const struct tb_call *call, const struct tb_buf *answer);
+
 /* ---- offline-lookup.c ---- */
 
 /* customer.lookup. */
 void tb_offline_lookup(struct tb_offline *offline, const struct tb_call *call);
 
 /*
- * The balances as they can be relied on now: what has expired and what was spent offline since is
- * taken off. A new reference, shaped as the api's `balances`.
+ * The balances as they can be relied on: what has expired since and what was spent offline is taken
+ * off; a hold from what is available, a sale that waits in the outbox from the balance itself. A
+ * new reference, shaped as the api's `balances`; NULL without memory.
  */
-json_t *tb_offline_balances(struct tb_offline *offline, const struct tb_offline_customer *customer);
+json_t *tb_offline_balances(struct tb_offline *offline, const struct tb_offline_customer *customer,
+	const struct tb_offline_spent *spent);
 
 static inline int64_t
 tb_offline_int(const json_t *object, const char *member)
@@ -91,3 +168,47 @@ tb_offline_text(const json_t *object, const char *member)
 {
 	return json_string_value(json_object_get(object, member));
 }
+
+/* ---- offline-program.c ---- */
+
+int tb_offline_programs_new(struct tb_offline *offline, struct tb_offline_programs **ret);
+void tb_offline_programs_free(struct tb_offline_programs *programs);
+/* The link serves: the server is asked for news when that was long ago, or something changed. */
+void tb_offline_programs_due(struct tb_offline_programs *programs, bool changed);
+
+/* Borrowed until the programs change. */
+struct tb_offline_program {
+	int64_t version, as_of;
+	const struct tb_program *program;
+	const json_t *json;
+};
+
+/* The version in force then. False when none is known. */
+bool tb_offline_program_at(
+	struct tb_offline_programs *programs, int64_t at_us, struct tb_offline_program *ret);
+void tb_offline_program_show(struct tb_offline *offline, const struct tb_call *call);
+
+/* ---- offline-articles.c ---- */
+
+int tb_offline_articles_new(struct tb_offline *offline, struct tb_offline_articles_kept **ret);
+void tb_offline_articles_free(struct tb_offline_articles_kept *articles);
+/* The server's articles are in the state that it calls stamp: fetched when that is another one. */
+void tb_offline_articles_stamp(struct tb_offline_articles_kept *articles, int64_t stamp);
+
+struct tb_offline_articles {
+	struct tb_article **items;
+	size_t count;
+};
+
+/* Sets `imported` of each line that is of a known article; ret owns those. */
+int tb_offline_articles_find(struct tb_offline_articles_kept *articles, struct tb_line *lines,
+	size_t n_lines, struct tb_offline_articles *ret);
+void tb_offline_articles_done(struct tb_offline_articles *articles);
+void tb_offline_article_list(struct tb_offline *offline, const struct tb_call *call);
+
+/* ---- offline-judge.c ---- */
+
+void tb_offline_quote(struct tb_offline *offline, const struct tb_call *call);
+/* reward.reserve and reward.deduct. */
+void tb_offline_reserve(struct tb_offline *offline, const struct tb_call *call);
+void tb_offline_release(struct tb_offline *offline, const struct tb_call *call);

@@ -51,13 +51,73 @@ tb_offline_give(const struct tb_call *call, const struct tb_buf *out)
 }
 
 void
+tb_offline_fail(const struct tb_call *call, int r)
+{
+	tb_log_warning("offline: a call is refused: %s", strerror(-r));
+	tb_offline_refuse(
+		call, r == -EOVERFLOW ? TB_ERROR_INVALID_PARAMS : TB_ERROR_INTERNAL, NULL);
+}
+
+void
+tb_offline_write_time(struct tb_offline *offline, struct tb_jsonw *w, const char *name, int64_t at)
+{
+	struct tb_offline_program now;
+	char text[TB_TIME_TEXT];
+	int offset = 0;
+
+	if (tb_offline_program_at(offline->programs, INT64_MAX, &now))
+		offset = tb_zone_offset(now.program->zone, at);
+	tb_time_format(at, offset, text);
+	tb_jsonw_string(w, name, text);
+}
+
+void
 tb_offline_write_stale(struct tb_offline *offline, struct tb_jsonw *w, int64_t as_of)
 {
-	char text[TB_TIME_TEXT];
-
-	tb_time_format(as_of, 0, text);
 	tb_jsonw_bool(w, "stale", true);
-	tb_jsonw_string(w, "as_of", text);
+	tb_offline_write_time(offline, w, "as_of", as_of);
+}
+
+void
+tb_offline_write_json(struct tb_jsonw *w, const char *name, const json_t *value)
+{
+	_cleanup_free_ char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY)
+	                                  : NULL;
+
+	if (text)
+		tb_jsonw_raw(w, name, text, strlen(text));
+	else if (value)
+		w->buf->error = -ENOMEM;
+}
+
+/* ---- tables ------------------------------------------------------------------------------- */
+
+int
+tb_offline_make_tables(struct tb_offline *offline, const char *schema)
+{
+	struct tb_state *state = offline->bridge->state;
+	int r = tb_state_begin(state);
+
+	if (r < 0)
+		return r;
+	r = tb_sqlite_errno(sqlite3_exec(tb_state_db(state), schema, NULL, NULL, NULL));
+	if (r < 0)
+		tb_state_doom(state, r);
+	/* Statements are made for tables that stay. */
+	return tb_state_flush(state);
+}
+
+int
+tb_offline_prepare(
+	struct tb_offline *offline, const char *const *texts, sqlite3_stmt **statements, size_t n)
+{
+	sqlite3 *db = tb_state_db(offline->bridge->state);
+	int rc = SQLITE_OK;
+
+	for (size_t i = 0; i < n && rc == SQLITE_OK; i++)
+		rc = sqlite3_prepare_v3(
+			db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &statements[i], NULL);
+	return tb_sqlite_errno(rc);
 }
 
 /* ---- learning ----------------------------------------------------------------------------- */
@@ -104,6 +164,9 @@ write_answer(struct tb_offline *offline, const struct learnt *learnt, const json
 {
 	int r;
 
+	r = tb_offline_grants_settled(offline->grants, learnt->op, learnt->params);
+	if (r < 0)
+		return r;
 	switch (learnt->op) {
 	case TB_OP_CARD_ATTACH:
 	case TB_OP_CARD_DETACH:
@@ -132,8 +195,10 @@ write_learnt(struct tb_offline *offline, const struct learnt *learnt)
 	json_t *answer;
 	int r;
 
-	if (learnt->error != TB_OK)
+	if (learnt->error != TB_OK && learnt->op == TB_OP_CUSTOMER_LOOKUP)
 		return tb_offline_learn_refusal(offline, learnt->params, learnt->error, learnt->at);
+	if (learnt->error != TB_OK)
+		return tb_offline_grants_settled(offline->grants, learnt->op, learnt->params);
 	answer = json_loadb(learnt->text, learnt->len, 0, NULL);
 	if (!answer)
 		return 0;
@@ -169,6 +234,8 @@ write_all(struct tb_offline *offline)
 	offline->n_learnt = 0;
 	if (r == 0 && (tb_offline_cache_is_full(offline->cache) || now >= offline->prune_due)) {
 		r = tb_offline_cache_prune(offline->cache);
+		if (r == 0)
+			r = tb_offline_grants_prune(offline->grants);
 		offline->prune_due = now + PRUNE_EVERY_US;
 	}
 	note_failure(offline, r);
@@ -213,23 +280,19 @@ tb_offline_learn(struct tb_offline *offline, enum tb_op op, const json_t *params
 {
 	if (is_of_use(op))
 		put_aside(offline, op, params, TB_OK, json, len);
+	tb_offline_programs_due(
+		offline->programs, op == TB_OP_PROGRAM_REPLACE || op == TB_OP_ARTICLE_IMPORT);
 }
 
 void
 tb_offline_refused(
 	struct tb_offline *offline, enum tb_op op, const json_t *params, enum tb_error error)
 {
-	switch (error) {
-	case TB_ERROR_CUSTOMER_UNKNOWN:
-	case TB_ERROR_CUSTOMER_AMBIGUOUS:
-	case TB_ERROR_CARD_BLOCKED:
-	case TB_ERROR_CARD_UNASSIGNED:
-		if (op == TB_OP_CUSTOMER_LOOKUP)
-			put_aside(offline, op, params, error, NULL, 0);
-		break;
-	default:
-		break;
-	}
+	/* A sale that is refused for good is somebody's to settle by hand, and not waited for. */
+	if ((op == TB_OP_CUSTOMER_LOOKUP || op == TB_OP_PASSAGE_POST ||
+		    op == TB_OP_REWARD_DEDUCT) &&
+		!tb_error_retryable(error))
+		put_aside(offline, op, params, error, NULL, 0);
 }
 
 /* ---- effects on their way ----------------------------------------------------------------- */
@@ -251,6 +314,9 @@ tb_offline_queued(struct tb_offline *offline, enum tb_op op, const json_t *param
 	case TB_OP_CARD_ATTACH:
 		r = tb_offline_queued_attach(offline, params);
 		break;
+	case TB_OP_PASSAGE_POST:
+		r = tb_offline_grants_queued(offline->grants, params);
+		break;
 	default:
 		break;
 	}
@@ -264,8 +330,24 @@ tb_offline_answer(struct tb_offline *offline, const struct tb_call *call)
 {
 	write_all(offline);
 	switch (call->op) {
+	case TB_OP_ARTICLE_LIST:
+		tb_offline_article_list(offline, call);
+		break;
 	case TB_OP_CUSTOMER_LOOKUP:
 		tb_offline_lookup(offline, call);
+		break;
+	case TB_OP_PROGRAM_SHOW:
+		tb_offline_program_show(offline, call);
+		break;
+	case TB_OP_REWARD_QUOTE:
+		tb_offline_quote(offline, call);
+		break;
+	case TB_OP_REWARD_DEDUCT:
+	case TB_OP_REWARD_RESERVE:
+		tb_offline_reserve(offline, call);
+		break;
+	case TB_OP_REWARD_RELEASE:
+		tb_offline_release(offline, call);
 		break;
 	case TB_OP_GIFT_CARD_CREATE:
 	case TB_OP_GIFT_CARD_RELOAD:
@@ -292,6 +374,12 @@ tb_offline_new(struct tb_bridge *bridge, struct tb_offline **ret)
 	tb_list_init(&offline->learnt);
 	r = tb_offline_cache_new(bridge, &offline->cache);
 	if (r == 0)
+		r = tb_offline_articles_new(offline, &offline->articles);
+	if (r == 0)
+		r = tb_offline_grants_new(offline, &offline->grants);
+	if (r == 0)
+		r = tb_offline_programs_new(offline, &offline->programs);
+	if (r == 0)
 		r = tb_loop_add_timer(
 			bridge->loop, LEARN_DELAY_US / 10, on_flush, offline, &offline->flush);
 	if (r < 0) {
@@ -310,25 +398,25 @@ tb_offline_free(struct tb_offline *offline)
 	if (offline->flush)
 		write_all(offline);
 	tb_source_remove(&offline->flush);
+	tb_offline_programs_free(offline->programs);
+	tb_offline_grants_free(offline->grants);
+	tb_offline_articles_free(offline->articles);
 	tb_offline_cache_free(offline->cache);
 	free(offline);
 }
 
-/* ---- reservations made offline: none yet, every reservation is refused above ---------------- */
-
-bool
-tb_offline_is_ours(const char *reservation)
-{
-	return false;
-}
+/* ---- what else the outbox asks ------------------------------------------------------------ */
 
 json_t *
 tb_offline_granted(struct tb_offline *offline, const char *reservation)
 {
-	return NULL;
+	return tb_offline_is_ours(reservation)
+	               ? tb_offline_grants_granted(offline->grants, reservation)
+	               : NULL;
 }
 
 void
 tb_offline_link_up(struct tb_offline *offline)
 {
+	tb_offline_programs_due(offline->programs, true);
 }

@@ -86,6 +86,8 @@ offline_setup(void **state)
 	f->bridge.loop = f->server->loop;
 	f->bridge.conf = &conf;
 	f->bridge.state_dir = f->dir;
+	/* Only that there is one is looked at. */
+	f->bridge.loyalty = (struct tb_loyalty *)f;
 	start(f);
 	*state = f;
 	return 0;

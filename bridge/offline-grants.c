@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What was granted offline: reservations and deductions in state.db, so that a restart between the
+ * reservation and the sale loses neither, the answers to their keys, and the passages that wait in
+ * the outbox. What is granted counts against the cached balance until the server has booked it; a
+ * reservation that nobody paid for, only until its time is over.
+ */
+
+#include <nettle/sha2.h>
+#include <string.h>
+#include <sys/random.h>
+#include "base/timestamp.h"
+#include "bridge/offline-parts.h"
+
+#define KEPT_US (100 * TB_USEC_PER_DAY) /* as long as the server keeps keys, R14 */
+#define PRUNE_PIECE 500
+
+static const char schema[] =
+	"CREATE TABLE IF NOT EXISTS offline_grant("
+	" id TEXT PRIMARY KEY,"
+	" op INTEGER NOT NULL," /* 1: a deduction */
+	" site TEXT NOT NULL,"
+	" till TEXT NOT NULL,"
+	" sale TEXT NOT NULL,"
+	" customer TEXT NOT NULL,"
+	" state TEXT NOT NULL," /* held queued ended */
+	" at INTEGER NOT NULL,"
+	" expires_at INTEGER NOT NULL,"
+	" points INTEGER NOT NULL,"
+	" wallet INTEGER NOT NULL,"
+	" value INTEGER NOT NULL,"
+	" counts TEXT NOT NULL,"  /* JSON: {reward: passages taken off} */
+	" granted TEXT NOT NULL)" /* JSON: what passage.post takes */
+	" WITHOUT ROWID;"
+	"CREATE INDEX IF NOT EXISTS offline_grant_open ON offline_grant(customer)"
+	" WHERE state <> 'ended';"
+	"CREATE INDEX IF NOT EXISTS offline_grant_sale ON offline_grant(sale)"
+	" WHERE state <> 'ended';"
+	"CREATE INDEX IF NOT EXISTS offline_grant_age ON offline_grant(at);"
+	"CREATE TABLE IF NOT EXISTS offline_reply("
+	" site TEXT NOT NULL,"
+	" till TEXT NOT NULL,"
+	" key TEXT NOT NULL,"
+	" at INTEGER NOT NULL,"
+	" hash BLOB NOT NULL,"
+	" answer TEXT NOT NULL,"
+	" PRIMARY KEY(site, till, key)) WITHOUT ROWID;"
+	"CREATE INDEX IF NOT EXISTS offline_reply_age ON offline_reply(at);"
+	/* Passages of a customer that the server has not booked yet. */
+	"CREATE TABLE IF NOT EXISTS offline_passage("
+	" sale TEXT NOT NULL,"
+	" customer TEXT NOT NULL,"
+	" occurred_at INTEGER NOT NULL,"
+	" at INTEGER NOT NULL,"
+	" PRIMARY KEY(customer, sale, occurred_at)) WITHOUT ROWID;";
+
+enum statement {
+	ADD,
+	OPEN,
+	GRANTED,
+	QUEUE,
+	END,
+	END_SALE,
+	RELEASE_SALE,
+	RELEASE,
+	REPLY,
+	ADD_REPLY,
+	ADD_PASSAGE,
+	DROP_PASSAGE,
+	PASSAGES,
+	PRUNE,
+	PRUNE_REPLIES,
+	PRUNE_PASSAGES,
+	STATEMENTS
+};
+
+static const char *const texts[STATEMENTS] = {
+	[ADD] = "INSERT INTO offline_grant(id, op, site, till, sale, customer, state, at,"
+		" expires_at, points, wallet, value, counts, granted)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+	[OPEN] = "SELECT state, points, wallet, value, counts FROM offline_grant"
+		 " WHERE customer = ?1 AND state <> 'ended'"
+		 " AND (state = 'queued' OR expires_at > ?2)"
+		 " AND NOT (state = 'held' AND sale = ?3 AND till = ?4 AND site = ?5)",
+	[GRANTED] = "SELECT granted FROM offline_grant WHERE id = ?1",
+	[QUEUE] = "UPDATE offline_grant SET state = 'queued' WHERE id = ?1 AND state <> 'ended'",
+	[END] = "UPDATE offline_grant SET state = 'ended' WHERE id = ?1",
+	[END_SALE] = "UPDATE offline_grant SET state = 'ended' WHERE sale = ?1 AND customer = ?2"
+		     " AND state <> 'ended' AND (state = 'held' OR op = ?3)",
+	[RELEASE_SALE] = "UPDATE offline_grant SET state = 'ended' WHERE sale = ?1 AND till = ?2"
+			 " AND site = ?3 AND state = 'held'",
+	[RELEASE] = "UPDATE offline_grant SET state = 'ended' WHERE id = ?1 AND state = 'held'",
+	[REPLY] = "SELECT hash, answer FROM offline_reply WHERE site = ?1 AND till = ?2"
+		  " AND key = ?3",
+	[ADD_REPLY] = "INSERT INTO offline_reply(site, till, key, at, hash, answer)"
+		      " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	[ADD_PASSAGE] = "INSERT OR IGNORE INTO offline_passage(sale, customer, occurred_at, at)"
+			" VALUES(?1, ?2, ?3, ?4)",
+	[DROP_PASSAGE] = "DELETE FROM offline_passage WHERE customer = ?1 AND sale = ?2",
+	[PASSAGES] = "SELECT count(*),"
+		     " max(CASE WHEN occurred_at <= ?2 THEN occurred_at END),"
+		     " min(CASE WHEN occurred_at > ?2 THEN occurred_at END)"
+		     " FROM offline_passage WHERE customer = ?1 AND at > ?3",
+	[PRUNE] = "DELETE FROM offline_grant WHERE id IN (SELECT id FROM offline_grant"
+		  " WHERE at < ?1 ORDER BY at LIMIT ?2)",
+	[PRUNE_REPLIES] = "DELETE FROM offline_reply WHERE (site, till, key) IN (SELECT site, till,"
+			  " key FROM offline_reply WHERE at < ?1 ORDER BY at LIMIT ?2)",
+	[PRUNE_PASSAGES] = "DELETE FROM offline_passage WHERE at < ?1 AND ?2",
+};
+
+struct tb_offline_grants {
+	struct tb_offline *offline;
+	sqlite3_stmt *statements[STATEMENTS];
+};
+
+static void
+rewind_statement(sqlite3_stmt **stmt)
+{
+	sqlite3_reset(*stmt);
+	sqlite3_clear_bindings(*stmt);
+}
+#define _cleanup_statement_ _cleanup_(rewind_statement)
+
+static int64_t
+now_us(const struct tb_offline_grants *grants)
+{
+	return tb_loop_wall_us(grants->offline->bridge->loop);
+}
+
+static int
+run(struct tb_offline_grants *grants, sqlite3_stmt *stmt)
+{
+	int r = tb_state_begin(grants->offline->bridge->state);
+
+	return r < 0 ? r : tb_sqlite_errno(sqlite3_step(stmt));
+}
+
+static void
+bind_text(sqlite3_stmt *stmt, int at, const char *text)
+{
+	sqlite3_bind_text(stmt, at, text ? text : "", -1, SQLITE_STATIC);
+}
+
+/* ---- granting ----------------------------------------------------------------------------- */
+
+/*
+ * An id that the server can keep as its own and will not draw before the year 2053: its first digit
+ * is the last of the alphabet, and ids begin with their time.
+ */
+#define OURS "r_z"
+
+bool
+tb_offline_is_ours(const char *reservation)
+{
+	return strncmp(reservation, OURS, strlen(OURS)) == 0;
+}
+
+int
+tb_offline_draw_reservation(char out[TB_OFFLINE_ID_TEXT])
+{
+	static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
+	uint8_t random[11];
+
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return -EIO;
+	memcpy(out, OURS, strlen(OURS));
+	for (size_t i = 0; i < sizeof(random); i++)
+		out[strlen(OURS) + i] = digits[random[i] & 31];
+	out[strlen(OURS) + sizeof(random)] = '\0';
+	return 0;
+}
+
+int
+tb_offline_grants_add(struct tb_offline_grants *grants, const struct tb_offline_grant *grant)
+{
+	_cleanup_statement_ sqlite3_stmt *release = grants->statements[RELEASE_SALE];
+	_cleanup_statement_ sqlite3_stmt *stmt = grants->statements[ADD];
+	_cleanup_free_ char *counts = json_dumps(grant->counts, JSON_COMPACT);
+	_cleanup_free_ char *granted = json_dumps(grant->granted, JSON_COMPACT);
+	int r;
+
+	if (!counts || !granted)
+		return -ENOMEM;
+	/* A new reservation of the same sale replaces the old. */
+	bind_text(release, 1, grant->sale);
+	bind_text(release, 2, grant->till);
+	bind_text(release, 3, grant->site);
+	r = run(grants, release);
+	if (r < 0)
+		return r;
+	bind_text(stmt, 1, grant->id);
+	sqlite3_bind_int(stmt, 2, grant->deduction);
+	bind_text(stmt, 3, grant->site);
+	bind_text(stmt, 4, grant->till);
+	bind_text(stmt, 5, grant->sale);
+	bind_text(stmt, 6, grant->customer);
+	bind_text(stmt, 7, grant->deduction ? "queued" : "held");
+	sqlite3_bind_int64(stmt, 8, now_us(grants));
+	sqlite3_bind_int64(stmt, 9, grant->expires_at);
+	sqlite3_bind_int64(stmt, 10, grant->points);
+	sqlite3_bind_int64(stmt, 11, grant->wallet);
+	sqlite3_bind_int64(stmt, 12, grant->value);
+	bind_text(stmt, 13, counts);
+	bind_text(stmt, 14, granted);
+	return run(grants, stmt);
+}
+
+json_t *
+tb_offline_grants_granted(struct tb_offline_grants *grants, const char *id)
+{
+	_cleanup_statement_ sqlite3_stmt *stmt = grants->statements[GRANTED];
+
+	bind_text(stmt, 1, id);
+	if (sqlite3_step(stmt) != SQLITE_ROW)
+		return NULL;
+	return json_loadb((const char *)sqlite3_column_text(stmt, 0),
+		(size_t)sqlite3_column_bytes(stmt, 0), 0, NULL);
+}
+
+/* ---- what is spent ------------------------------------------------------------------------ */
+
+void
+tb_offline_spent_done(struct tb_offline_spent *spent)
+{
+	json_decref(spent->counts);
+	*spent = (struct tb_offline_spent){0};
+}
+
+static int
+add_counts(json_t *sum, const char *text)
+{
+	json_t *counts = json_loads(text, 0, NULL), *n;
+	const char *reward;
+	int r = counts ? 0 : -ENOMEM;
+
+	json_object_foreach(counts, reward, n)
+		if (r == 0 && json_object_set_new(sum, reward,
+				      json_integer(json_integer_value(n) +
+						   tb_offline_int(sum, reward))) < 0)
+			r = -ENOMEM;
+	json_decref(counts);
+	return r;
+}
+
+int
+tb_offline_grants_spent(struct tb_offline_grants *grants, const char *customer,
+	const struct tb_caller *but_caller, const char *but_sale, struct tb_offline_spent *ret)
+{
+	_cleanup_statement_ sqlite3_stmt *stmt = grants->statements[OPEN];
+	struct tb_offline_spent spent = {.counts = json_object()};
+	int rc = SQLITE_DONE, r = spent.counts ? 0 : -ENOMEM;
+
+	bind_text(stmt, 1, customer);
+	sqlite3_bind_int64(stmt, 2, now_us(grants));
+	bind_text(stmt, 3, but_sale);
+	bind_text(stmt, 4, but_sale ? but_caller->till : NULL);
+	bind_text(stmt, 5, but_sale ? but_caller->site : NULL);
+	while (r == 0 && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		bool held = strcmp((const char *)sqlite3_column_text(stmt, 0), "held") == 0;
+
+		spent.points += sqlite3_column_int64(stmt, 1);
+		spent.wallet += sqlite3_column_int64(stmt, 2);
+		spent.held_points += held ? sqlite3_column_int64(stmt, 1) : 0;
+		spent.held_wallet += held ? sqlite3_column_int64(stmt, 2) : 0;
+		spent.value += sqlite3_column_int64(stmt, 3);
+		r = add_counts(spent.counts, (const char *)sqlite3_column_text(stmt, 4));
+	}
+	if (r == 0)
+		r = tb_sqlite_errno(rc);
+	if (r < 0) {
+		tb_offline_spent_done(&spent);
+		return r;
+	}
+	*ret = spent;
+	return 0;
+}
+
+int
+tb_offline_grants_passages(struct tb_offline_grants *grants, const char *customer,
+	int64_t occurred_at, struct tb_offline_waiting *ret)
+{
+	_cleanup_statement_ sqlite3_stmt *stmt = grants->statements[PASSAGES];
+	int rc;
+
+	bind_text(stmt, 1, customer);
+	sqlite3_bind_int64(stmt, 2, occurred_at);
+	sqlite3_bind_int64(stmt, 3, now_us(grants) - TB_OFFLINE_KEPT_US);
+	rc = sqlite3_step(stmt);
+	if (rc != SQLITE_ROW)
+		return rc == SQLITE_DONE ? -EIO : tb_sqlite_errno(rc);
+	ret->count = sqlite3_column_int64(stmt, 0);
+	ret->before_us = sqlite3_column_type(stmt, 1) == SQLITE_NULL
+	                         ? TB_TIME_NONE
+	                         : sqlite3_column_int64(stmt, 1);
+	ret->after_us = sqlite3_column_type(stmt, 2) == SQLITE_NULL ? TB_TIME_NONE
+	                                                            : sqlite3_column_int64(stmt, 2);
+	return 0;
+}
+
+/* ---- what becomes of it ------------------------------------------------------------------- */
+
+static int
+set_state(struct tb_offline_grants *grants, enum statement which, const char *id)
+{
+	_cleanup_statement_ sqlite3_stmt *stmt = grants->statements[which];
+
+	bind_text(stmt, 1, id);
+	return run(grants, stmt);
+}
+
+int
+tb_offline_grants_release(struct tb_offline_grants *grants, const char *id)
+{
+	return set_state(grants, RELEASE, id);
+}
+
+/* The server has the sale, or has another reservation for it. */
+static int
+end_sale(struct tb_offline_grants *grants, const json_t *params, bool deduction)
+{
+	_cleanup_statement_ sqlite3_stmt *stmt = grants->statements[END_SALE];
+
+	bind_text(stmt, 1, tb_offline_text(params, "sale"));
+	bind_text(stmt, 2, tb_offline_text(params, "customer"));
+	sqlite3_bind_int(stmt, 3, deduction ? 1 : -1);
+	return run(grants, stmt);
+}
+
+static int
+drop_passage(struct tb_offline_grants *grants, const json_t *params)
+{
+	_cleanup_statement_ sqlite3_stmt *stmt = grants->statements[DROP_PASSAGE];
+
+	bind_text(stmt, 1, tb_offline_text(params, "customer"));
+	bind_text(stmt, 2, tb_offline_text(params, "sale"));
+	return run(grants, stmt);
+}
+
+int
+tb_offline_grants_settled(struct tb_offline_grants *grants, enum tb_op op, const json_t *params)
+{
+	const char *id = tb_offline_text(params, "reservation");
+	int r = 0;
+
+	if (op != TB_OP_PASSAGE_POST && op != TB_OP_REWARD_DEDUCT && op != TB_OP_REWARD_RESERVE)
+		return 0;
+	if (op == TB_OP_PASSAGE_POST && id && tb_offline_is_ours(id))
+		r = set_state(grants, END, id);
+	if (r == 0 && tb_offline_text(params, "customer"))
+		r = end_sale(grants, params, op == TB_OP_REWARD_DEDUCT);
+	if (r == 0 && op == TB_OP_PASSAGE_POST && tb_offline_text(params, "customer"))
+		r = drop_passage(grants, params);
+	return r;
+}
+
+int
+tb_offline_grants_queued(struct tb_offline_grants *grants, const json_t *params)
+{
+	_cleanup_statement_ sqlite3_stmt *stmt = grants->statements[ADD_PASSAGE];
+	const char *id = tb_offline_text(params, "reservation"),
+		   *customer = tb_offline_text(params, "customer"),
+		   *occurred_at = tb_offline_text(params, "occurred_at");
+	int64_t at;
+	int r = 0;
+
+	if (id && tb_offline_is_ours(id))
+		r = set_state(grants, QUEUE, id);
+	if (r == 0 && customer)
+		r = end_sale(grants, params, false);
+	if (r < 0 || !customer || !occurred_at || tb_time_parse(occurred_at, &at, NULL) < 0)
+		return r;
+	bind_text(stmt, 1, tb_offline_text(params, "sale"));
+	bind_text(stmt, 2, customer);
+	sqlite3_bind_int64(stmt, 3, at);
+	sqlite3_bind_int64(stmt, 4, now_us(grants));
+	return run(grants, stmt);
+}
+
+/* ---- keys --------------------------------------------------------------------------------- */
+
+static int
+hash_call(const struct tb_call *call, uint8_t out[SHA256_DIGEST_SIZE])
+{
+	_cleanup_free_ char *text = json_dumps(call->params, JSON_SORT_KEYS | JSON_COMPACT);
+	struct sha256_ctx sha;
+	uint8_t op = (uint8_t)call->op;
+
+	if (!text)
+		return -ENOMEM;
+	sha256_init(&sha);
+	sha256_update(&sha, 1, &op);
+	sha256_update(&sha, strlen(text), (const uint8_t *)text);
+	sha256_digest(&sha, SHA256_DIGEST_SIZE, out);
+	return 0;
+}
+
+static void
+bind_key(sqlite3_stmt *stmt, const struct tb_call *call)
+{
+	bind_text(stmt, 1, call->caller.site);
+	bind_text(stmt, 2, call->caller.till);
+	bind_text(stmt, 3, call->key);
+}
+
+int
+tb_offline_reply_find(
+	struct tb_offline_grants *grants, const struct tb_call *call, struct tb_buf *out)
+{
+	_cleanup_statement_ sqlite3_stmt *stmt = grants->statements[REPLY];
+	uint8_t hash[SHA256_DIGEST_SIZE];
+	int rc, r = hash_call(call, hash);
+
+	if (r < 0)
+		return r;
+	bind_key(stmt, call);
+	rc = sqlite3_step(stmt);
+	if (rc != SQLITE_ROW)
+		return tb_sqlite_errno(rc);
+	if (sqlite3_column_bytes(stmt, 0) != sizeof(hash) ||
+		memcmp(sqlite3_column_blob(stmt, 0), hash, sizeof(hash)) != 0)
+		return -EEXIST;
+	tb_buf_add(out, sqlite3_column_text(stmt, 1), (size_t)sqlite3_column_bytes(stmt, 1));
+	return 1;
+}
+
+int
+tb_offline_reply_add(
+	struct tb_offline_grants *grants, const struct tb_call *call, const struct tb_buf *answer)
+{
+	_cleanup_statement_ sqlite3_stmt *stmt = grants->statements[ADD_REPLY];
+	uint8_t hash[SHA256_DIGEST_SIZE];
+	int r = hash_call(call, hash);
+
+	if (r < 0)
+		return r;
+	bind_key(stmt, call);
+	sqlite3_bind_int64(stmt, 4, now_us(grants));
+	sqlite3_bind_blob(stmt, 5, hash, sizeof(hash), SQLITE_STATIC);
+	sqlite3_bind_text64(stmt, 6, answer->data, answer->len, SQLITE_STATIC, SQLITE_UTF8);
+	return run(grants, stmt);
+}
+
+/* ---- start and stop ----------------------------------------------------------------------- */
+
+int
+tb_offline_grants_prune(struct tb_offline_grants *grants)
+{
+	static const enum statement all[] = {PRUNE, PRUNE_REPLIES, PRUNE_PASSAGES};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(all); i++) {
+		_cleanup_statement_ sqlite3_stmt *stmt = grants->statements[all[i]];
+
+		sqlite3_bind_int64(stmt, 1, now_us(grants) - KEPT_US);
+		sqlite3_bind_int64(stmt, 2, PRUNE_PIECE);
+		r = run(grants, stmt);
+	}
+	return r;
+}
+
+int
+tb_offline_grants_new(struct tb_offline *offline, struct tb_offline_grants **ret)
+{
+	struct tb_offline_grants *grants = calloc(1, sizeof(*grants));
+	int r;
+
+	if (!grants)
+		return -ENOMEM;
+	grants->offline = offline;
+	r = tb_offline_make_tables(offline, schema);
+	if (r == 0)
+		r = tb_offline_prepare(offline, texts, grants->statements, STATEMENTS);
+	if (r < 0) {
+		tb_offline_grants_free(grants);
+		return r;
+	}
+	*ret = grants;
+	return 0;
+}
+
+void
+tb_offline_grants_free(struct tb_offline_grants *grants)
+{
+	if (!grants)
+		return;
+	for (size_t i = 0; i < STATEMENTS; i++)
+		sqlite3_finalize(grants->statements[i]);
+	free(grants);
+}
