@@ -80,7 +80,8 @@ yield_claim(struct device *device)
 void
 tb_device_forget(struct device *device)
 {
-	if (!device->claimed_by && !device->capture && !device->section && !device->found)
+	if (!device->claimed_by && !device->capture && !device->calibrate_client &&
+		!device->section && !device->found)
 		tb_device_free(device);
 }
 
@@ -180,5 +181,6 @@ tb_devices_client_gone(uint64_t client, void *userdata)
 		if (device->claimed_by && device->claim_client == client)
 			yield_claim(device);
 	}
+	tb_devices_calibrate_client_gone(devices, client);
 	tb_devices_capture_client_gone(devices, client);
 }

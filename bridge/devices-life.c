@@ -183,6 +183,7 @@ tb_device_open(struct device *device)
 	}
 	if (device->driver->secret)
 		count_secret(device->devices, 1);
+	tb_device_calibrate_again(device);
 	if (device->tries == 0)
 		/* the tries after the first are not worth a word each */
 		tb_device_set_state(device, TB_DEVICE_OPENING, NULL);
@@ -297,6 +298,9 @@ on_event(const struct tb_device_host *host, const struct tb_event *event)
 		break;
 	case TB_EVENT_STATE:
 		on_state(device, event);
+		break;
+	case TB_EVENT_LAYOUT:
+		tb_device_calibrate_event(device, event);
 		break;
 	case TB_EVENT_PRINTER:
 	case TB_EVENT_JOB:

@@ -3,7 +3,8 @@
  * The parts of devices.h among themselves: one record a device, whether a section names it or it
  * was recognised by itself. devices.c keeps the records and shows them, devices-match.c says which
  * plugged node is which device, devices-life.c opens and closes, devices-watch.c waits for paths,
- * devices-claim.c knows who has claimed, devices-capture.c tells what a wire carries.
+ * devices-claim.c knows who has claimed, devices-capture.c tells what a wire carries,
+ * devices-calibrate.c which layout a scanner types under.
  */
 #pragma once
 
@@ -55,6 +56,7 @@ struct device {
 	uint64_t asking_client;
 	struct tb_source *asking_timer;
 
+	uint64_t calibrate_client;      /* who is told which layout its codes are typed under */
 	struct device_capture *capture; /* NULL: nobody records it */
 	bool card_refused;              /* a payment card was read on it, once */
 };
@@ -113,6 +115,12 @@ void tb_device_claim_drop(struct device *device);
 void tb_devices_client_gone(uint64_t client, void *userdata);
 /* Frees a record that is nothing any more: recognised by itself, away, and nobody's. */
 void tb_device_forget(struct device *device);
+
+/* devices-calibrate.c */
+/* It was opened: the asking goes on. */
+void tb_device_calibrate_again(struct device *device);
+void tb_device_calibrate_event(struct device *device, const struct tb_event *event);
+void tb_devices_calibrate_client_gone(struct tb_devices *devices, uint64_t client);
 
 /* devices-capture.c */
 /* A code or a card was read. */

@@ -45,3 +45,11 @@ void tb_devices_release(struct tb_devices *devices, struct tb_request *request, 
 void tb_devices_capture(struct tb_devices *devices, struct tb_request *request, const char *name);
 void tb_devices_capture_stop(
 	struct tb_devices *devices, struct tb_request *request, const char *name);
+
+/*
+ * device.calibrate and device.calibrate_stop: both answer the request. From then on each code read
+ * is `calibrated` {device, layouts[], caps_lock} for the connection, and nothing for anybody else.
+ */
+void tb_devices_calibrate(struct tb_devices *devices, struct tb_request *request, const char *name);
+void tb_devices_calibrate_stop(
+	struct tb_devices *devices, struct tb_request *request, const char *name);

@@ -25,6 +25,7 @@ static const char *socket_path; /* --socket */
 
 const struct tillctl_command *const tillctl_commands[] = {
 	&tillctl_articles,
+	&tillctl_calibrate,
 	&tillctl_call,
 	&tillctl_capture,
 	&tillctl_customer,

@@ -30,7 +30,8 @@ extern const struct tillctl_command tillctl_articles, tillctl_call, tillctl_cust
 	tillctl_print_test, tillctl_program, tillctl_queue, tillctl_report, tillctl_sale,
 	tillctl_status, tillctl_watch;
 
-extern const struct tillctl_command tillctl_capture, tillctl_replay, tillctl_scan_image;
+extern const struct tillctl_command tillctl_calibrate, tillctl_capture, tillctl_replay,
+	tillctl_scan_image;
 
 /* The table of tillctl.c, sorted by name; ends with NULL. */
 extern const struct tillctl_command *const tillctl_commands[];

@@ -56,6 +56,7 @@ enum tb_event_kind {
 	TB_EVENT_STATE,   /* the device's own state changed: ready, busy, lost */
 	TB_EVENT_PRINTER, /* the printer's state changed */
 	TB_EVENT_JOB,     /* the job given to `print` went on */
+	TB_EVENT_LAYOUT,  /* the code for `calibrate` was read */
 };
 
 struct tb_event {
@@ -78,6 +79,12 @@ struct tb_event {
 			 * by itself. */
 			bool touched;
 		} job;
+		struct {
+			/* Values of the key `layout` that explain what was typed, blanks between,
+			 * the likeliest first; "" when none does. */
+			const char *names;
+			bool caps; /* only if Caps Lock was otherwise than its light says */
+		} layout;
 	};
 };
 
@@ -238,6 +245,11 @@ struct tb_driver {
 	 */
 	void (*close)(struct tb_device *device);
 	/*
+	 * For a device with a key `layout`, else NULL. While it is on, what is read is taken for
+	 * TB_CALIBRATION_CODE and told as TB_EVENT_LAYOUT alone. Never called from within emit.
+	 */
+	int (*calibrate)(struct tb_device *device, bool on);
+	/*
 	 * Bytes of the device itself without which those of its wire cannot be decoded (a HID
 	 * report descriptor), for the head of a recording. Borrowed until close; 0: none. May be
 	 * NULL.
@@ -245,6 +257,9 @@ struct tb_driver {
 	size_t (*descriptor)(const struct tb_device *device, const uint8_t **ret);
 	const struct tb_printer_ops *printer; /* NULL for what is no printer */
 };
+
+/* Signs that each layout has under another key; short enough for a bar code on any receipt. */
+#define TB_CALIBRATION_CODE "TBCAL:AZqwym;-/_=@#\\"
 
 #define TB_DRIVER_SYMBOL "tb_driver_module"
 

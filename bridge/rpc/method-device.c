@@ -14,6 +14,19 @@ device_name(const struct tb_request *request)
 }
 
 void
+tb_method_device_calibrate(struct tb_request *request)
+{
+	tb_devices_calibrate(tb_request_bridge(request)->devices, request, device_name(request));
+}
+
+void
+tb_method_device_calibrate_stop(struct tb_request *request)
+{
+	tb_devices_calibrate_stop(
+		tb_request_bridge(request)->devices, request, device_name(request));
+}
+
+void
 tb_method_device_capture(struct tb_request *request)
 {
 	tb_devices_capture(tb_request_bridge(request)->devices, request, device_name(request));

@@ -48,6 +48,8 @@ const char *tb_role_word(enum tb_role role);
 /* Handlers, one file a group. */
 void tb_method_bridge_methods(struct tb_request *request);
 void tb_method_bridge_status(struct tb_request *request);
+void tb_method_device_calibrate(struct tb_request *request);
+void tb_method_device_calibrate_stop(struct tb_request *request);
 void tb_method_device_capture(struct tb_request *request);
 void tb_method_device_capture_stop(struct tb_request *request);
 void tb_method_device_claim(struct tb_request *request);

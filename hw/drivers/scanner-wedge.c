@@ -14,6 +14,7 @@
 #include "hw/codec/keymap.h"
 #include "hw/drivers/scanned.h"
 #include "hw/drivers/typed-on.h"
+#include "hw/drivers/wedge-layout.h"
 #include "hw/transport/uinput.h"
 
 #define DEBOUNCE_US UINT64_C(500000)
@@ -42,6 +43,9 @@ struct tb_device {
 	enum tb_verdict verdict;   /* of the report under way */
 	enum tb_verdict last;      /* of the last code */
 	enum tb_verdict streaming; /* of a code that is too long, up to its end */
+
+	char *layout;
+	struct tb_wedge_layout *search; /* NULL: nobody asks for the layout */
 
 	uint8_t report[REPORT_MAX][8];
 	size_t n_report;
@@ -86,7 +90,10 @@ on_frame(const uint8_t *code, size_t len, const char *reason, void *userdata)
 {
 	struct tb_device *device = userdata;
 
-	if (reason) {
+	if (device->search) {
+		device->verdict = TB_VERDICT_DROP;
+		tb_wedge_layout_end(device->search);
+	} else if (reason) {
 		drop(device, reason);
 	} else if (!device->typed) {
 		tb_scanned(device->host, &device->double_read, code, len, NULL);
@@ -194,6 +201,9 @@ on_event(const struct input_event *event, void *userdata)
 		tb_keymap_set_caps(device->keymap, event->value != 0);
 	} else if (event->type == EV_KEY) {
 		device->last_us = now_us;
+		if (device->search)
+			tb_wedge_layout_key(device->search, event->code, event->value,
+				tb_evdev_caps(device->evdev));
 		on_key(device, event);
 	} else if (event->type == EV_SYN && event->code == SYN_REPORT) {
 		tb_wire_tap(device->host, TB_WIRE_IN, device->report, device->n_report * 8);
@@ -226,7 +236,7 @@ on_pause(void *userdata)
 static enum tb_verdict
 verdict_of_silence(const struct tb_device *device)
 {
-	if (device->broken)
+	if (device->broken || device->search)
 		return TB_VERDICT_DROP;
 	if (device->verdict != TB_VERDICT_HOLD)
 		return device->verdict;
@@ -246,6 +256,8 @@ on_idle(void *userdata)
 	if (tb_evdev_read(device->evdev))
 		return;
 	tb_frame_silence(&device->frame);
+	if (device->search)
+		tb_wedge_layout_end(device->search);
 	device->verdict = verdict_of_silence(device);
 	if (device->typed)
 		tb_typed_on_settle(device->typed, device->verdict);
@@ -264,6 +276,8 @@ on_missed(const uint8_t keys[(KEY_MAX + 8) / 8], void *userdata)
 	tb_keymap_resync(device->keymap, keys, (KEY_MAX + 8) / 8);
 	tb_frame_reset(&device->frame);
 	forget_text(device);
+	if (device->search)
+		tb_wedge_layout_reset(device->search);
 	if (device->typed)
 		tb_typed_on_resync(device->typed, keys, (KEY_MAX + 8) / 8);
 	device->broken = true;
@@ -400,8 +414,9 @@ start_keymap(struct tb_device *device, const struct tb_device_config *config, ch
 		config, tb_scanner_wedge_settings, "keypad_codepage", 0);
 	int r = tb_keymap_new(layout, page, &device->keymap);
 
+	device->layout = strdup(layout);
 	if (r != -ENOENT)
-		return r;
+		return device->layout ? r : -ENOMEM;
 	if (tb_keymap_new("us", page, &device->keymap) == 0)
 		return fail(ret_why, -EINVAL, "layout", layout,
 			"xkb has no such layout; us, fr, be, de, ch, ch(fr), gb, it, es are some");
@@ -412,6 +427,8 @@ start_keymap(struct tb_device *device, const struct tb_device_config *config, ch
 static void
 scanner_wedge_close(struct tb_device *device)
 {
+	tb_wedge_layout_free(device->search);
+	free(device->layout);
 	tb_typed_on_free(device->typed);
 	tb_uinput_close(device->uinput);
 	tb_evdev_close(device->evdev);
@@ -480,9 +497,35 @@ scanner_wedge_open(const struct tb_device_config *config, const struct tb_device
 	return 0;
 }
 
+static void
+on_layout(const char *layouts, bool caps, void *userdata)
+{
+	struct tb_device *device = userdata;
+	struct tb_event event = {
+		.kind = TB_EVENT_LAYOUT, .layout.names = layouts, .layout.caps = caps};
+
+	device->host->emit(device->host, &event);
+}
+
+static int
+scanner_wedge_calibrate(struct tb_device *device, bool on)
+{
+	tb_frame_reset(&device->frame);
+	forget_text(device);
+	if (on && !device->search)
+		return tb_wedge_layout_new(
+			device->host->loop, device->layout, on_layout, device, &device->search);
+	if (!on) {
+		tb_wedge_layout_free(device->search);
+		device->search = NULL;
+	}
+	return 0;
+}
+
 TB_EXPORT const struct tb_driver tb_driver_module = {
 	.name = "scanner-wedge",
 	.class = TB_CLASS_SCANNER,
 	.open = scanner_wedge_open,
 	.close = scanner_wedge_close,
+	.calibrate = scanner_wedge_calibrate,
 };

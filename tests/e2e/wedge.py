@@ -3,13 +3,16 @@
 """Scanners that are keyboards, from the key to the event, on the fake bus through libevdev. What a
 layout has under which key is a unit test's business."""
 
+import json
 import os
 import struct
+import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.dirname(__file__))
-from bridge import PATIENCE, Bridge
-from bus import Bus
+from bridge import PATIENCE, Bridge, program
+from bus import Bus, Listened, Printer, read_codes
 from scanner import devices, start_on, subscribed, wait_state
 from tap import Tap
 
@@ -133,10 +136,81 @@ def without_uinput_it_says_so():
             bridge.remove()
 
 
+def calibrated(bridge, bus, code=None):
+    """What tillctl calibrate shows and finds, as lines of JSON."""
+    ctl = Listened([program('tillctl'), '--socket', bridge.path, '--json', 'calibrate', 'counter'])
+    try:
+        shown = json.loads(ctl.wait_line('{'))
+        bus.scan(NODE, code or shown['code'])
+        found = json.loads(ctl.wait_line('{'))
+        assert ctl.wait(PATIENCE) == 0, ctl.complaint
+    finally:
+        ctl.end()
+    return shown, found
+
+
+def one_code_tells_the_layout():
+    """Whatever the section says; nobody else hears of that code, and afterwards scans go on."""
+    with Bus() as bus:
+        bridge = Bridge(SECTION + 'layout = de\n')
+        start_on(bus, bridge)
+        try:
+            with subscribed(bridge) as till:
+                for layout in ('us', 'fr', 'be', 'de', 'ch', 'gb', 'it', 'es'):
+                    bus.plug(NODE, layout=layout)
+                    till.event('device', lambda p: p['state'] == 'ready')
+                    shown, found = calibrated(bridge, bus)
+                    assert shown['printed'] is False, shown
+                    assert found['layout'] == layout and found['caps_lock'] is False, found
+                    bus.unplug(NODE)
+                    till.event('device', lambda p: p['state'] == 'absent')
+                assert not [e for e in till.events if e['method'] == 'scan'], till.events
+                bus.plug(NODE, layout='de', lights=2)
+                till.event('device', lambda p: p['state'] == 'ready')
+                assert calibrated(bridge, bus)[1]['caps_lock'] is True
+                bus.scan(NODE, '12345')
+                assert till.event('scan')['code'] == '12345'
+            bridge.stop()
+        finally:
+            bridge.remove()
+
+
+def the_code_is_printed_and_the_section_written():
+    with Bus() as bus, tempfile.TemporaryDirectory() as folder, Printer(folder) as printer:
+        bus.plug(NODE, layout='fr', serial='HW1')
+        bridge = Bridge('[device receipts]\ndriver = printer-escpos\n'
+                        f'address = tcp:127.0.0.1:{printer.port}\nprofile = default80\n')
+        start_on(bus, bridge)
+        try:
+            with subscribed(bridge) as till:
+                wait_state(till, 'scanner-wedge-HW1', 'ready')
+                wait_state(till, 'receipts', 'ready')
+                ctl = Listened([program('tillctl'), '--socket', bridge.path, 'calibrate',
+                                'scanner-wedge-HW1'])
+                ctl.wait_line('Scan the code')
+                codes = read_codes(printer.next_ticket() + '.png')
+                assert len({data for _, data in codes}) == 1 and len(codes) == 2, codes
+                bus.scan(NODE, codes[0][1])
+                assert ctl.wait_line('It types as') == 'It types as fr.'
+                assert ctl.wait_line('[') == '[device scanner-wedge-HW1]'
+                assert ctl.wait_line('address') == 'address = usb:0c2e:0204:HW1'
+                assert ctl.wait_line('layout') == 'layout = fr'
+                assert ctl.wait(PATIENCE) == 0, ctl.complaint
+                ctl.end()
+                for name, word in (('receipts', 'only a scanner'), ('none', 'device_unknown')):
+                    refused = subprocess.run([program('tillctl'), '--socket', bridge.path,
+                                              'calibrate', name], capture_output=True, text=True)
+                    assert refused.returncode == 1 and word in refused.stderr, refused
+            bridge.stop()
+        finally:
+            bridge.remove()
+
+
 def main():
     tap = Tap()
     for check in (a_known_model_needs_no_section, what_is_not_ours_is_typed_on,
-                  without_uinput_it_says_so):
+                  without_uinput_it_says_so, one_code_tells_the_layout,
+                  the_code_is_printed_and_the_section_written):
         tap.run(check.__name__.replace('_', ' '), check)
     tap.done()
 
