@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include "bridge/conf-read.h"
 #include "bridge/conf-table.h"
 
@@ -35,7 +36,8 @@ struct loading {
 	size_t device;
 	struct device *devices;
 	size_t n_devices;
-	int error; /* -ENOMEM */
+	unsigned *said; /* the line in this file of each of tb_conf_rows[], 0: none */
+	int error;      /* -ENOMEM */
 };
 
 /* Makes room for one more; NULL without memory, and *array as it was. */
@@ -220,6 +222,20 @@ say_keys(struct loading *l, const struct tb_conf_place *place, const char *key)
 		known.data);
 }
 
+/* A later file may change what an earlier one said, but one that contradicts itself is a mistake.
+ */
+static void
+say_twice(struct loading *l, const struct tb_conf_place *place, const struct tb_conf_row *row)
+{
+	unsigned *line = &l->said[row - tb_conf_rows];
+
+	if (*line > 0)
+		tb_conf_problem(l->problems, place,
+			"%s is said twice in [%s], first in line %u; expected once", row->key,
+			row->section, *line);
+	*line = place->line;
+}
+
 static void
 on_key(const struct tb_conf_place *place, const char *key, const char *value, void *userdata)
 {
@@ -239,6 +255,7 @@ on_key(const struct tb_conf_place *place, const char *key, const char *value, vo
 	} else if (row->kind == TB_CONF_PATTERNS || row->kind == TB_CONF_ACCESS) {
 		r = keep_words(l, row, value);
 	} else {
+		say_twice(l, place, row);
 		r = keep_value(l, row, value);
 	}
 	if (r == -EINVAL)
@@ -333,6 +350,98 @@ check_device_key(struct loading *l, const struct tb_driver *driver, const struct
 			r == -ERANGE ? " within its range" : "");
 }
 
+/* The same key in one file; in another one it takes this one's place. */
+static void
+check_said_once(struct loading *l, const struct tb_driver *driver, const struct device *device)
+{
+	for (size_t i = 0; i < device->n_keys; i++) {
+		const struct device_key *key = &device->keys[i];
+		const struct tb_conf_place place = {.file = key->file, .line = key->line};
+		const struct tb_setting_spec *spec = find_spec(driver, key->key);
+
+		for (size_t k = 0; k < i && !(spec && spec->repeated); k++)
+			if (strcmp(device->keys[k].key, key->key) == 0 &&
+				strcmp(device->keys[k].file, key->file) == 0) {
+				tb_conf_problem(l->problems, &place,
+					"%s is said twice in [device %s], first in line %u; "
+					"expected once",
+					key->key, device->name, device->keys[k].line);
+				break;
+			}
+	}
+}
+
+/* A serial line and a pseudo-terminal are opened by the same path; ids of USB have any case. */
+static bool
+is_same_address(const char *a, const char *b)
+{
+	static const char usb[] = "usb:";
+
+	if (!strncmp(a, usb, 4) && !strncmp(b, usb, 4))
+		return strcasecmp(a, b) == 0;
+	if (!strncmp(a + 1, "ty:", 3) && !strncmp(b + 1, "ty:", 3))
+		return strcmp(a + 1, b + 1) == 0;
+	return strcmp(a, b) == 0;
+}
+
+/* Two sections that are one device. */
+static void
+check_addresses(struct loading *l)
+{
+	struct tb_conf_place place, first_place;
+
+	for (size_t i = 1; i < l->n_devices; i++) {
+		const char *address = last_value(&l->devices[i], "address", &place);
+
+		for (size_t k = 0; address && k < i; k++) {
+			const char *first = last_value(&l->devices[k], "address", &first_place);
+
+			if (!first || !is_same_address(address, first))
+				continue;
+			tb_conf_problem(l->problems, &place,
+				"[device %s] address = %s is that of [device %s], %s:%u; expected "
+				"one of its own",
+				l->devices[i].name, address, l->devices[k].name, first_place.file,
+				first_place.line);
+			break;
+		}
+	}
+}
+
+static bool
+is_default_printer(const struct device *device, struct tb_conf_place *ret_place)
+{
+	struct tb_conf_place place;
+	const char *name = last_value(device, "driver", &place);
+	const char *value = last_value(device, "default", ret_place);
+	const struct tb_driver *driver = name ? tb_driver_find(name) : NULL;
+	const struct tb_setting setting = {"default", value};
+	const struct tb_device_config config = {.settings = &setting, .n_settings = 1};
+
+	return value && driver && driver->class == TB_CLASS_PRINTER &&
+	       tb_device_setting_number(&config, driver->settings, "default") != 0;
+}
+
+static void
+check_default_printers(struct loading *l)
+{
+	struct tb_conf_place place, first = {};
+	const char *name = NULL;
+
+	for (size_t i = 0; i < l->n_devices; i++) {
+		if (!is_default_printer(&l->devices[i], &place))
+			continue;
+		if (name)
+			tb_conf_problem(l->problems, &place,
+				"[device %s] is the default printer, and so is [device %s], %s:%u; "
+				"expected one",
+				l->devices[i].name, name, first.file, first.line);
+		else
+			first = place;
+		name = name ? name : l->devices[i].name;
+	}
+}
+
 /* Whether a later line of the same section takes this one's place. */
 static bool
 is_overridden(const struct device *device, const struct tb_driver *driver, size_t i)
@@ -404,6 +513,7 @@ finish_device(struct loading *l, struct device *device)
 			device->name, address ? "= " : "is missing", address ? address : "");
 	for (size_t i = 0; i < device->n_keys; i++)
 		check_device_key(l, driver, &device->keys[i]);
+	check_said_once(l, driver, device);
 	return l->problems->len == before ? keep_device(l, device, driver, address) : 0;
 }
 
@@ -511,8 +621,10 @@ read_one(struct loading *l, const char *file, bool optional)
 {
 	const struct tb_conf_reader reader = {.section = on_section, .key = on_key, .userdata = l};
 	const struct tb_conf_place place = {.file = file};
-	int r = tb_conf_read(file, &reader, l->problems);
+	int r;
 
+	memset(l->said, 0, tb_conf_n_rows * sizeof(*l->said));
+	r = tb_conf_read(file, &reader, l->problems);
 	l->section = NULL;
 	l->in_device = false;
 	if (r < 0 && !(optional && r == -ENOENT))
@@ -577,8 +689,14 @@ tb_conf_load(const char *file, const char *dir, struct tb_conf **ret, struct tb_
 	if (r < 0)
 		return r;
 	l.conf = conf;
+	l.said = calloc(tb_conf_n_rows, sizeof(*l.said));
+	if (!l.said)
+		return -ENOMEM;
 	r = file ? read_one(&l, file, false) : read_default(&l, dir);
+	free(l.said);
 	set_fields(conf);
+	check_addresses(&l);
+	check_default_printers(&l);
 	for (size_t i = 0; i < l.n_devices; i++) {
 		if (r == 0)
 			r = finish_device(&l, &l.devices[i]);

@@ -201,11 +201,44 @@ what_is_wrong_is_told(void **state)
 			"a duration"},
 		{"[loyalty]\nconnector = rest\n", 0, "mapping"},
 		{"[bridge]\nsite = \xff\n", 2, "UTF-8"},
+		{"[bridge]\nsite = a\ntill = 1\nsite = b\n", 4, "first in line 2"},
+		{"[bridge]\nsite = a\n[ledger]\n[bridge]\nsite = a\n", 5, "said twice"},
+		{"[device a]\ndriver = scanner-serial\naddress = tty:/x\nspeed = 9600\n"
+		 "[device b]\ndriver = scanner-serial\naddress = tty:/y\nspeed = 9600\n"
+		 "[device a]\nspeed = 19200\n",
+			10, "speed is said twice in [device a], first in line 4"},
+		{"[device a]\ndriver = scanner-serial\naddress = tty:/x\naddress = tty:/y\n", 4,
+			"first in line 3"},
+		{"[device a]\ndriver = scanner-serial\naddress = tty:/x\n"
+		 "[device b]\ndriver = scanner-serial\naddress = pty:/x\n",
+			6, "is that of [device a]"},
+		{"[device a]\ndriver = scanner-hid\naddress = usb:0C2E:0b61\n"
+		 "[device b]\ndriver = scanner-serial\naddress = usb:0c2e:0B61\n",
+			6, "is that of [device a]"},
+		{"[device a]\ndriver = printer-escpos\naddress = tcp:a:1\ndefault = yes\n"
+		 "[device c]\ndriver = printer-escpos\naddress = tcp:c:1\ndefault = no\n"
+		 "[device b]\ndriver = printer-escpos\naddress = tcp:b:1\ndefault = yes\n",
+			12, "is the default printer, and so is [device a]"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		wrong(*state, cases[i].text, cases[i].line, cases[i].part);
 	wrong_n(*state, "[bridge]\nsite = a\0b\n", 20, 2, "UTF-8");
+}
+
+static void
+what_is_not_said_twice(void **state)
+{
+	_cleanup_(tb_conf_freep) struct tb_conf *conf = load(*state,
+		"[codes]\ncustomer = 29*\ncustomer = 28*\n[access]\ntill = user:root\n"
+		"till = group:root\n[bridge]\nsite = a\n[bridge]\ntill = 2\n"
+		"[device a]\ndriver = scanner-serial\naddress = tty:/dev/x\n"
+		"[device b]\ndriver = scanner-serial\naddress = tty:/dev/X\n"
+		"[device c]\ndriver = scanner-hid\naddress = hidraw:/dev/x\n");
+
+	assert_int_equal(conf->n_ranges, 2);
+	assert_int_equal(conf->n_access, 2);
+	assert_int_equal(conf->n_devices, 3);
 }
 
 static void
@@ -314,6 +347,7 @@ main(void)
 		T(none_at_all),
 		T(all_of_it),
 		T(what_is_wrong_is_told),
+		T(what_is_not_said_twice),
 		T(all_that_is_wrong_is_told_at_once),
 		T(long_lines_stay_whole),
 		T(an_indented_line_is_no_continuation),
