@@ -1,0 +1,325 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""A till whose line to the hub is cut: who is looked up, what may be used, and that a whole day of selling
+without the hub leaves the same ledger as one with it. Two daemons and a plug that is pulled; how effects are
+queued is proven elsewhere."""
+
+import os
+import sqlite3
+import sys
+
+sys.path.insert(0, os.path.dirname(__file__))
+from bridge import PATIENCE
+from hubs import Hub, Till
+from line import Line
+from tap import Tap
+
+DAY = '2025-05-06'
+PROGRAM = {
+    'currency': 'EUR', 'time_zone': 'Europe/Paris', 'offline_max_value': 1000,
+    'earning': {'per_amount': {'points': 1, 'amount': 100}, 'per_article': True, 'combine': 'sum'},
+    'rewards': [
+        {'id': 'five', 'title': 'Cinq euros', 'kind': 'amount', 'cost_points': 100, 'value': 500},
+        {'id': 'coffee', 'title': 'Café offert', 'kind': 'article', 'cost_points': 30, 'articles': ['CAF']},
+        {'id': 'welcome', 'title': 'Bienvenue', 'kind': 'amount', 'value': 200, 'welcome': True},
+        {'id': 'tenth', 'title': 'Dixième', 'kind': 'percent', 'bp': 1000, 'every_n_passages': 10}],
+    'offers': [{'id': 'lunch', 'title': 'Midi', 'from': f'{DAY}T11:00:00+02:00', 'to': f'{DAY}T14:00:00+02:00',
+                'gain': {'multiplier_bp': 20000}}],
+    'coupons': [{'id': 'often', 'reward': 'five', 'on': {'every_n_passages': 8}, 'valid_days': 3000}]}
+ARTICLES = [{'code': 'CAF', 'label': 'Café', 'points': 2, 'points_price': 40},
+            {'code': 'MEN', 'label': 'Menu', 'points': 5}]
+
+
+class Shop:
+    """A hub, a till, and the line between them."""
+
+    def __init__(self, **program):
+        self.hub = Hub().start()
+        self.line = Line(self.hub.port)
+        self.bridge = Till(self.hub, f'http://127.0.0.1:{self.line.port}', deadline='5s')
+        with self.hub.connect() as manager:
+            manager.call('program.replace', {'key': 'p', 'program': {**PROGRAM, **program}})
+            manager.call('article.import', {'key': 'a', 'articles': ARTICLES})
+
+    def __enter__(self):
+        self.bridge.start()
+        self.connect()
+        self.wait_link('up')
+        self.wait_known()
+        return self
+
+    def __exit__(self, kind, *_):
+        try:
+            self.till.close()
+            for bridge in (self.bridge, self.hub):
+                if bridge.process:
+                    bridge.stop(quietly=kind is not None)
+        finally:
+            self.line.close()
+            self.bridge.remove()
+            self.hub.remove()
+
+    def connect(self):
+        self.till = self.bridge.connect()
+        self.till.call('events.subscribe', {'kinds': ['link', 'outbox']})
+
+    def wait_link(self, state):
+        while self.till.call('bridge.status')['link']['state'] != state:
+            self.till.event('link')
+
+    def wait_delivered(self):
+        self.wait_link('up')
+        while self.till.call('bridge.status')['outbox']['depth']:
+            self.till.event('outbox')
+
+    def wait_known(self):
+        """The till has heard of the program and the articles; it asks by itself and says nothing of it."""
+        path = os.path.join(self.bridge.state, 'state.db')
+        while True:
+            self.till.call('bridge.status')
+            db = sqlite3.connect(f'file:{path}?mode=ro', uri=True, timeout=PATIENCE)
+            known = db.execute('SELECT (SELECT count(*) FROM offline_program_seen)'
+                               ' + (SELECT count(*) FROM offline_article_seen)').fetchone()[0]
+            db.close()
+            if known == 2:
+                return
+
+    def switch_off(self):
+        """The till goes off at the wall and comes back."""
+        self.till.close()
+        self.bridge.process.kill()
+        self.bridge.process.wait()
+        self.bridge.process = None
+        self.bridge.start()
+        self.connect()
+
+    def give(self, customer, points):
+        with self.hub.connect() as manager:
+            manager.call('account.adjust', {'key': f'give-{customer}', 'customer': customer, 'unit': 'points',
+                                            'delta': points, 'reason': 'start'})
+
+
+def basket(total, coffees=0):
+    lines = [{'no': 1, 'article': {'code': 'MEN', 'label': 'Menu'}, 'quantity': 1000, 'unit_price': total,
+              'total': total}]
+    if coffees:
+        lines.append({'no': 2, 'article': {'code': 'CAF', 'label': 'café'}, 'quantity': 1000 * coffees,
+                      'unit_price': 150, 'total': 150 * coffees})
+    return {'lines': lines, 'total': total + 150 * coffees}
+
+
+def sale(number, minute, total, customer=None, coffees=0, reservation=None):
+    wanted = basket(total, coffees)
+    to_pay = reservation['to_pay'] if reservation else wanted['total']
+    return {'sale': number, 'business_day': DAY,
+            'occurred_at': f'{DAY}T{8 + minute // 60:02}:{minute % 60:02}:00+02:00', **wanted,
+            'tenders': [{'kind': 'card', 'amount': to_pay}],
+            **({'customer': customer} if customer else {}),
+            **({'reservation': reservation['reservation']} if reservation else {})}
+
+
+def looked_up():
+    with Shop() as shop:
+        till = shop.till
+        made = till.call('customer.create', {'key': 'c', 'card': '291234567', 'record': {
+            'first_name': 'Zoé', 'last_name': 'Grandjean', 'phones': ['06 12 34 56 78']}})
+        customer = made['customer']['id']
+        fresh = till.call('customer.lookup', {'card': '291234567'})
+        assert 'stale' not in fresh and 'as_of' not in fresh and fresh['customer']['last_name'] == 'Grandjean', fresh
+        shop.line.unplug()
+        for names in ({'card': '291234567'}, {'phone': '+33612345678'}, {'id': customer},
+                      {'code': made['customer']['token']}):
+            stale = till.call('customer.lookup', names)
+            assert stale['stale'] is True and stale['as_of'][:10] >= '2025', stale
+            assert stale['customer']['id'] == customer and stale['customer']['first_name'] == 'Zoé', stale
+            assert stale['balances'] == fresh['balances'] and 'last_name' not in stale['customer'], stale
+        assert till.refusal('customer.lookup', {'card': '299999999'}).code == 'server_unreachable'
+        assert till.refusal('customer.search', {'text': 'zoe'}).code == 'server_unreachable'
+        assert till.refusal('gift_card.show', {'number': 'TBG-1'}).code == 'offline_refused'
+        assert till.refusal('coupon.check', {'code': 'TBC-1'}).code == 'server_unreachable'
+        assert till.call('program.show')['stale'] is True
+        assert len(till.call('article.list')['articles']) == 2
+        shop.switch_off()
+        assert shop.till.call('customer.lookup', {'phone': '0612345678'})['stale'] is True
+        with open(os.path.join(shop.bridge.state, 'state.db'), 'rb') as file:
+            kept = file.read()
+        for secret in (b'Grandjean', b'291234567', b'612345678', made['customer']['token'].encode()):
+            assert secret not in kept, f'{secret} stands in state.db'
+        shop.line.plug_in()
+        shop.wait_link('up')
+        assert shop.till.call('customer.lookup', {'card': '291234567'}) == fresh
+
+
+def refused_by_default():
+    with Shop(offline_max_value=0) as shop:
+        till = shop.till
+        customer = till.call('customer.create', {'key': 'c', 'record': {'first_name': 'Zoé'}})['customer']['id']
+        shop.give(customer, 300)
+        till.call('customer.lookup', {'id': customer})
+        online = till.call('reward.quote', {'sale': 'S1', 'customer': customer, 'basket': basket(2000, 1), 'codes': []})
+        shop.line.unplug()
+        asked = {'sale': 'S1', 'customer': customer, 'basket': basket(2000, 1)}
+        for n, use in enumerate(({'reward': 'five'}, {'reward': 'welcome'}, {'gift_card': 'TBG-1'}, {'wallet': True})):
+            refused = till.refusal('reward.reserve', {'key': f'r{n}', **asked, 'uses': [use]})
+            assert refused.code == 'offline_refused' and not refused.data['retryable'], refused
+        quote = till.call('reward.quote', {**asked, 'codes': []})
+        assert quote['stale'] is True and quote['total_after'] == online['total_after'], quote
+        assert [r['id'] for r in quote['rewards']] == [r['id'] for r in online['rewards']], quote
+        assert {r['reason'] for r in quote['rewards']} == {'offline'}, quote
+        for unit in ('points', 'wallet'):
+            assert quote['would_earn'][unit] == online['would_earn'][unit], (quote, online)
+
+
+def granted_and_delivered():
+    with Shop() as shop:
+        customer = shop.till.call('customer.create', {'key': 'c', 'record': {'first_name': 'Zoé'}})['customer']['id']
+        shop.give(customer, 250)
+        shop.till.call('customer.lookup', {'id': customer})
+        shop.line.unplug()
+        asked = {'key': 'r1', 'sale': 'S1', 'customer': customer, 'basket': basket(2000, 2),
+                 'uses': [{'reward': 'five'}, {'reward': 'coffee'}]}
+        held = shop.till.call('reward.reserve', asked)
+        assert held['to_pay'] == 2300 - 500 - 150 and held['stale'] is True, held
+        assert held['balances']['points_available'] == 120, held
+        # off at the wall, between the reservation and the sale
+        shop.switch_off()
+        till = shop.till
+        assert till.call('reward.reserve', asked) == held
+        assert till.refusal('reward.reserve', {**asked, 'uses': []}).code in ('idempotency_conflict', 'invalid_params')
+        refused = till.refusal('reward.reserve', {**asked, 'key': 'r2', 'sale': 'S2'})
+        assert refused.code == 'offline_refused' or refused.code == 'insufficient_balance', refused
+        posted = till.call('passage.post', sale('S1', 60, 2000, customer, 2, held))
+        assert posted['state'] == 'queued', posted
+        assert till.call('customer.lookup', {'id': customer})['balances']['points'] == 120
+        till.call('reward.release', {'reservation': held['reservation']})
+        shop.line.plug_in()
+        shop.wait_delivered()
+        booked = till.call('passage.post', sale('S1', 60, 2000, customer, 2, held))
+        assert booked['state'] == 'posted' and booked['warnings'] == [], booked
+        assert booked['passage'] == posted['passage']
+        fresh = till.call('customer.lookup', {'id': customer})
+        assert fresh['balances']['points'] == 120 + booked['earned']['points'], fresh
+        assert fresh['balances']['points_available'] == fresh['balances']['points']
+        shop.hub.verify()
+        history = till.call('customer.history', {'id': customer})['entries']
+        taken = {e['reward']: e['delta'] for e in history if e['kind'] == 'redeem'}
+        assert taken == {'five': -100, 'coffee': -30}, history
+
+
+# ---- a day --------------------------------------------------------------------------------------
+
+KNOWN = 5
+SALES = 90
+
+
+def before_noon(shop, customers):
+    """Who comes, what he buys: the same on any day."""
+    till = shop.till
+    for n in range(KNOWN):
+        made = till.call('customer.create', {'key': f'c{n}', 'card': f'29000{n}', 'record': {
+            'first_name': f'Client {n}', 'emails': [f'client{n}@example.org']}})
+        customers[n] = made['customer']['id']
+        shop.give(customers[n], 300)
+        till.call('customer.lookup', {'card': f'29000{n}'})
+
+
+def sell(till, customers, n):
+    """Sale n of the day."""
+    who = n % (len(customers) + 1)
+    customer = customers.get(who)
+    reservation = None
+    if customer and n % 7 == 0:
+        till.call('customer.lookup', {'id': customer})
+        till.call('reward.quote', {'sale': f'S{n}', 'customer': customer, 'basket': basket(900 + n, 1)})
+    if who < 2 and n in (12, 13, 42, 43):
+        use = {'reward': 'five'} if n < 40 else {'reward': 'coffee'}
+        asked = {'sale': f'S{n}', 'customer': customer, 'basket': basket(900 + n, 1)}
+        till.call('reward.reserve', {'key': f'r{n}', **asked, 'uses': [use]})
+        # the cashier thinks again
+        reservation = till.call('reward.reserve', {'key': f'q{n}', **asked, 'uses': [use]})
+    return till.call('passage.post', sale(f'S{n}', 5 * n, 900 + n, customer, 1, reservation))
+
+
+def the_day(shop, customers, cut):
+    states = set()
+    for n in range(SALES):
+        if n == 20:
+            made = shop.till.call('customer.create', {'key': 'new', 'card': '29555', 'record': {'first_name': 'Nouveau'}})
+            customers[KNOWN] = made['customer']['id']
+            assert shop.till.call('customer.lookup', {'card': '29555'})['customer']['id'] == customers[KNOWN]
+        if n == 30:
+            shop.till.call('card.attach', {'key': 'att', 'customer': customers[0], 'card': '29777'})
+            found = shop.till.call('customer.lookup', {'code': '29777'})
+            assert found['customer']['id'] == customers[0], found
+        if n == 45 and cut:
+            shop.switch_off()
+        states.add(sell(shop.till, customers, n)['state'])
+        if n % 25 == 24:
+            shop.till.call('passage.reverse', {'key': f'v{n}', 'sale': f'S{n}', 'business_day': DAY, 'kind': 'void',
+                                               'lines': []})
+    return states
+
+
+def account(shop, customer):
+    """What the hub has of one person, in words that two ledgers share."""
+    with shop.hub.connect() as hub:
+        shown = hub.call('customer.lookup', {'id': customer})
+        entries, cursor = [], {}
+        while True:
+            page = hub.call('customer.history', {'id': customer, **cursor})
+            entries += page['entries']
+            if 'cursor' not in page:
+                break
+            cursor = {'cursor': page['cursor']}
+    moves = sorted((e['unit'], e['kind'], e['delta'], e.get('sale', ''), e.get('reward', '')) for e in entries
+                   if e['kind'] not in ('hold', 'release'))
+    return {'balances': shown['balances'], 'progress': shown['progress'], 'coupons': len(shown['coupons']),
+            'last': shown.get('last_passage', {}).get('sale'),
+            'cards': sorted(c['number'] for c in shown['customer']['cards']), 'moves': moves}
+
+
+def passages(shop):
+    with shop.hub.connect() as hub:
+        found, cursor = [], {}
+        while True:
+            page = hub.call('passage.list', {'from': '2025-01-01', 'to': '2026-01-01', **cursor})
+            found += [(p['sale'], p.get('total'), p['state']) for p in page['passages']]
+            if 'cursor' not in page:
+                return sorted(found)
+            cursor = {'cursor': page['cursor']}
+
+
+def a_day(cut):
+    customers = {}
+    with Shop() as shop:
+        before_noon(shop, customers)
+        if cut:
+            shop.line.unplug()
+        states = the_day(shop, customers, cut)
+        assert states == ({'queued'} if cut else {'posted'}), states
+        if cut:
+            shop.line.plug_in()
+        shop.wait_delivered()
+        assert shop.till.call('outbox.list', {'state': 'refused'})['items'] == []
+        shop.hub.verify()
+        for customer in customers.values():
+            fresh = shop.till.call('customer.lookup', {'id': customer})
+            assert 'stale' not in fresh, fresh
+        return {n: account(shop, customer) for n, customer in customers.items()}, passages(shop)
+
+
+def unplugged_all_day():
+    control, control_passages = a_day(cut=False)
+    people, found = a_day(cut=True)
+    assert found == control_passages, (found, control_passages)
+    assert len(found) == SALES
+    for n, wanted in control.items():
+        assert people[n] == wanted, f'{n}: {people[n]} is not {wanted}'
+
+
+tap = Tap()
+tap.run('a look-up answers from what was heard, marked stale, and never says unknown', looked_up)
+tap.run('nothing is used while the program does not allow it', refused_by_default)
+tap.run('what is granted survives a power cut and is booked once', granted_and_delivered)
+tap.run('a till unplugged all day leaves the same ledger as one that was not', unplugged_all_day)
+tap.done()
