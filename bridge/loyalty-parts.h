@@ -29,6 +29,8 @@ struct tb_loyalty {
 	struct tb_list queued; /* struct own_call.node */
 	bool inside;           /* the connector is running */
 	struct tb_link link;
+	unsigned n_asking; /* calls of tills that the server has not answered */
+	uint64_t asked_us; /* when the last one began or ended */
 };
 
 /* Whether the connector answers from this machine. */

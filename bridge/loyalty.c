@@ -22,6 +22,8 @@
 #define RANK_QUEUED (TB_RANK_CONNECTOR + 1)
 /* Of a deadline, for what is left to do when the server has let it pass. */
 #define MARGIN_MAX_US 100000
+/* So long after a till's call its next one is to be expected. */
+#define BUSY_US 100000
 
 /* A call of the bridge's own. */
 struct own_call {
@@ -171,6 +173,10 @@ on_server(const struct tb_answer *answer, void *userdata)
 	bool fallback = asked->fallback;
 
 	free(asked);
+	if (fallback) {
+		loyalty->n_asking--;
+		loyalty->asked_us = tb_loop_now_us(loyalty->bridge->loop);
+	}
 	if (answer->error == TB_ERROR_SERVER_UNREACHABLE) {
 		if (loyalty->state)
 			tb_loyalty_link_heard(loyalty, false);
@@ -203,7 +209,18 @@ ask_server(struct tb_loyalty *loyalty, const struct tb_call *c, bool fallback)
 	*asked = (struct asked){.loyalty = loyalty, .call = *c, .fallback = fallback};
 	own.done = on_server;
 	own.userdata = asked;
+	if (fallback) {
+		loyalty->n_asking++;
+		loyalty->asked_us = tb_loop_now_us(loyalty->bridge->loop);
+	}
 	enter(loyalty, &own);
+}
+
+bool
+tb_loyalty_is_busy(const struct tb_loyalty *loyalty)
+{
+	return loyalty->n_asking > 0 ||
+	       tb_loop_now_us(loyalty->bridge->loop) - loyalty->asked_us < BUSY_US;
 }
 
 void

@@ -30,6 +30,8 @@ const char *tb_loyalty_op_name(enum tb_op op);
 
 /* For the outbox: to the server and nobody else, until call->deadline_us. call is filled in. */
 void tb_loyalty_send(struct tb_loyalty *loyalty, const struct tb_call *call);
+/* Whether tills ask the server just now. */
+bool tb_loyalty_is_busy(const struct tb_loyalty *loyalty);
 /* Answers a till with a success of the connector; a passage's coupons are printed first. */
 void tb_loyalty_answer(struct tb_request *request, const struct tb_answer *answer);
 /* The server has taken an effect for which no till waits any more. */

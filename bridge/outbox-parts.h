@@ -18,7 +18,7 @@ struct tb_outbox_entry {
 	struct tb_outbox *outbox;
 	struct tb_outbox_row row; /* only seq until it is sent */
 	json_t *params;           /* while it is under way */
-	uint64_t not_before_us;
+	uint64_t not_before_us, sent_us;
 	unsigned failures;
 	uint64_t deadline_us; /* of the till that waits, 0 when none does */
 	bool asking;          /* under way is the question whether the server has it */
@@ -59,6 +59,7 @@ struct tb_outbox {
 	bool down;      /* the link; false as long as it is not known */
 	unsigned failures;
 	uint64_t retry_us;
+	uint64_t polite_us; /* while tills ask the server too */
 	uint64_t write_again_us; /* after a disk that took nothing */
 
 	/* tills */

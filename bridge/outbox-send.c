@@ -16,13 +16,18 @@
 #include "bridge/state.h"
 
 #define SCAN_PIECE 256         /* rows looked at in one turn */
-#define WRITE_PIECE 64         /* answered entries that are written together */
-#define WRITE_AFTER_US 20000   /* … or after this long */
+#define WRITE_PIECE 256        /* answered entries that are written together */
+#define WRITE_AFTER_US 200000  /* … or after this long */
 #define WRITE_AGAIN_US 1000000 /* after a disk that took nothing */
 #define PAUSE_FIRST_US 1000000
 #define PAUSE_MAX_US 30000000
 #define SEND_MAX_US 30000000 /* how long one attempt may take, at most */
 #define PRUNE_US (UINT64_C(3600) * 1000000)
+/* While tills ask the server, what waits is sent one at a time, with pauses of so many times what
+ * the sending took: a till is not to feel that there is an outbox. */
+#define POLITE_FACTOR 12
+#define POLITE_MIN_US 10000
+#define POLITE_MAX_US 500000
 
 static uint64_t
 now_us(const struct tb_outbox *outbox)
@@ -226,21 +231,44 @@ tb_outbox_send_again(struct tb_outbox *outbox)
 
 /* ---- writing down what came of it ---- */
 
+static unsigned
+lanes(const struct tb_outbox *outbox)
+{
+	/* Without a link one goes now and then, to see whether it is back. */
+	return outbox->down ? 1 : TB_OUTBOX_LANES;
+}
+
+static unsigned
+quiet_lanes(const struct tb_outbox *outbox)
+{
+	return tb_loyalty_is_busy(outbox->bridge->loyalty) ? 1 : lanes(outbox);
+}
+
+static uint64_t
+earliest_us(const struct tb_list *list, uint64_t not_before_us)
+{
+	const struct tb_outbox_entry *e;
+	uint64_t at_us = TB_NEVER;
+
+	tb_list_for_each(e, list, node)
+		at_us = TB_MIN(at_us, TB_MAX(e->not_before_us, not_before_us));
+	return at_us;
+}
+
+/* When there is something to do next. What is under way says so itself when it ends. */
 static void
 set_timer(struct tb_outbox *outbox)
 {
-	uint64_t at_us = TB_NEVER;
-	struct tb_outbox_entry *e;
+	uint64_t at_us = TB_NEVER, quiet_us = TB_MAX(outbox->retry_us, outbox->polite_us);
 
 	if (!tb_list_empty(&outbox->done))
 		at_us = TB_MAX(outbox->done_since_us + WRITE_AFTER_US, outbox->write_again_us);
-	if (outbox->delivers && outbox->n_flying < TB_OUTBOX_LANES) {
-		tb_list_for_each(e, &outbox->ready, node)
-			at_us = TB_MIN(at_us, TB_MAX(e->not_before_us, outbox->retry_us));
-		tb_list_for_each(e, &outbox->urgent, node)
-			at_us = TB_MIN(at_us, TB_MAX(e->not_before_us, outbox->retry_us));
+	if (outbox->delivers && outbox->n_flying < lanes(outbox))
+		at_us = TB_MIN(at_us, earliest_us(&outbox->urgent, outbox->retry_us));
+	if (outbox->delivers && outbox->n_flying < quiet_lanes(outbox)) {
+		at_us = TB_MIN(at_us, earliest_us(&outbox->ready, quiet_us));
 		if (!outbox->scanned && outbox->n_ready < TB_OUTBOX_READY_MAX)
-			at_us = TB_MIN(at_us, TB_MAX(now_us(outbox), outbox->retry_us));
+			at_us = TB_MIN(at_us, TB_MAX(now_us(outbox), quiet_us));
 	}
 	(void)tb_source_set_timer(outbox->timer, at_us);
 }
@@ -409,6 +437,17 @@ may_change(const struct tb_outbox_entry *e, enum tb_error error)
 	return tb_error_retryable(error) || (error == TB_ERROR_NOT_PERMITTED && e->row.told);
 }
 
+static void
+be_polite(struct tb_outbox *outbox, const struct tb_outbox_entry *e)
+{
+	uint64_t pause = POLITE_FACTOR * (now_us(outbox) - e->sent_us);
+
+	outbox->polite_us = 0;
+	if (tb_loyalty_is_busy(outbox->bridge->loyalty))
+		outbox->polite_us = now_us(outbox) + TB_MIN(TB_MAX(pause, (uint64_t)POLITE_MIN_US),
+							     (uint64_t)POLITE_MAX_US);
+}
+
 void
 tb_outbox_sent(const struct tb_answer *answer, void *userdata)
 {
@@ -417,6 +456,7 @@ tb_outbox_sent(const struct tb_answer *answer, void *userdata)
 
 	tb_list_remove(&e->node);
 	outbox->n_flying--;
+	be_polite(outbox, e);
 	if (answer->error == TB_OK)
 		confirmed(outbox, e, answer);
 	else if (may_change(e, answer->error))
@@ -519,28 +559,33 @@ first_due(struct tb_list *list, uint64_t now)
 	return NULL;
 }
 
+static bool
+has_lane(const struct tb_outbox *outbox)
+{
+	return outbox->retry_us <= now_us(outbox) && outbox->n_flying < lanes(outbox);
+}
+
+/* Whether one may go for which no till waits. */
+static bool
+has_quiet_lane(const struct tb_outbox *outbox)
+{
+	return has_lane(outbox) && outbox->n_flying < quiet_lanes(outbox) &&
+	       outbox->polite_us <= now_us(outbox);
+}
+
 static struct tb_outbox_entry *
 take_due(struct tb_outbox *outbox)
 {
 	uint64_t now = now_us(outbox);
 	struct tb_outbox_entry *e = first_due(&outbox->urgent, now);
 
-	if (!e) {
+	if (!e && has_quiet_lane(outbox)) {
 		e = first_due(&outbox->ready, now);
 		outbox->n_ready -= e != NULL;
 	}
 	if (e)
 		tb_list_remove(&e->node);
 	return e;
-}
-
-/* As many as may be under way: without a link one, now and then, to see whether it is back. */
-static bool
-has_lane(const struct tb_outbox *outbox)
-{
-	if (outbox->retry_us > tb_loop_now_us(outbox->bridge->loop))
-		return false;
-	return outbox->n_flying < (outbox->down ? 1 : TB_OUTBOX_LANES);
 }
 
 static void
@@ -555,6 +600,7 @@ send_due(struct tb_outbox *outbox)
 		}
 		tb_list_append(&outbox->flying, &e->node);
 		outbox->n_flying++;
+		e->sent_us = now_us(outbox);
 		if (outbox->keyed)
 			tb_outbox_transmit(e);
 		else
@@ -584,7 +630,7 @@ on_pump(void *userdata)
 			outbox->write_again_us <= now_us(outbox)))
 		tb_outbox_write_done(outbox);
 	if (outbox->delivers) {
-		if (!outbox->scanned && has_lane(outbox))
+		if (!outbox->scanned && has_quiet_lane(outbox))
 			scan(outbox);
 		send_due(outbox);
 		prune(outbox);

@@ -20,6 +20,7 @@
 
 #define CONNECT_TIMEOUT_MS 5000L
 #define IDLE_CONNECTION_S 118L
+#define CLOCK_COARSE_US 20000 /* how late a second may begin for who writes the header */
 #define REQUEST_HEADER "Tillbridge-Request"
 
 struct tb_exchanges {
@@ -79,8 +80,8 @@ measure_skew(const struct exchange *x, int64_t now_us, struct tb_exchange_end *e
 	int64_t server_us = (int64_t)timegm(&date) * TB_USEC_PER_SEC;
 
 	e->has_skew = true;
-	e->skew_low_us = server_us - now_us;
-	e->skew_high_us = server_us + TB_USEC_PER_SEC - x->sent_wall_us;
+	e->skew_low_us = server_us - now_us - CLOCK_COARSE_US;
+	e->skew_high_us = server_us + TB_USEC_PER_SEC - x->sent_wall_us + CLOCK_COARSE_US;
 }
 
 static void

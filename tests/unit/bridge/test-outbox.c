@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+/* The outbox: what is on disk when, who goes before whom, how often, and what a till is told. */
+
+#include "tests/unit/bridge/outbox-stage.h"
+
+#define POSTED "{\"passage\":\"p_1\",\"state\":\"posted\",\"coupons\":[]}"
+
+static void
+test_posted(void **state)
+{
+	_cleanup_request_ struct tb_request first = {}, again = {}, other = {};
+
+	post(&first, "S1", "c_1");
+	assert_null(first.answer);
+	assert_int_equal(flying(), 1);
+	assert_int_equal(on_disk("SELECT count(*) FROM outbox WHERE state = 'queued'"), 1);
+	assert_non_null(strstr(f->sent[0].params, "\"passage\":\"p_"));
+	answer(nth_flying(0), POSTED);
+	assert_string_equal(first.answer, POSTED);
+	post(&again, "S1", "c_1");
+	assert_string_equal(again.answer, POSTED);
+	assert_int_equal(f->n_sent, 1);
+	assert_int_equal(on_disk("SELECT count(*) FROM outbox WHERE state = 'confirmed'"
+				 " AND params IS NULL"),
+		1);
+	post(&other, "S1", "c_2");
+	assert_string_equal(other.error, "idempotency_conflict");
+}
+
+/* The same members in another order are the same call; another key for the same sale is the same.
+ */
+static void
+test_same_call(void **state)
+{
+	_cleanup_request_ struct tb_request first = {}, again = {}, key = {}, other = {};
+
+	say(&first, "passage.post",
+		"{\"sale\":\"S1\",\"occurred_at\":\"2025-05-06T10:00:00+02:00\",\"total\":5}");
+	answer(nth_flying(0), POSTED);
+	say(&again, "passage.post",
+		"{\"total\":5,\"occurred_at\":\"2025-05-06T10:00:00+02:00\",\"sale\":\"S1\"}");
+	assert_string_equal(again.answer, POSTED);
+	say(&key, "passage.post",
+		"{\"key\":\"k\",\"sale\":\"S1\",\"occurred_at\":\"2025-05-06T10:00:00+02:00\","
+		"\"total\":5}");
+	assert_string_equal(key.answer, POSTED);
+	/* A number that was used for another day is another sale. */
+	say(&other, "passage.post",
+		"{\"sale\":\"S1\",\"occurred_at\":\"2025-05-07T10:00:00+02:00\",\"total\":5}");
+	assert_null(other.error);
+	assert_int_equal(flying(), 1);
+	answer(nth_flying(0), POSTED);
+}
+
+static void
+test_deadline(void **state)
+{
+	_cleanup_request_ struct tb_request till = {}, again = {};
+	uint64_t began = tb_loop_now_us(f->bridge.loop);
+	char passage[64];
+
+	post(&till, "S1", "c_1");
+	advance_ms(1850);
+	assert_null(till.answer);
+	advance_ms(150);
+	assert_string_equal(answer_member(&till, "state"), "queued");
+	assert_true(till.at_us - began <= 2000000);
+	assert_non_null(strstr(answer_member(&till, "message"), "delivered later"));
+	snprintf(passage, sizeof(passage), "%s", answer_member(&till, "passage"));
+	assert_int_equal(tb_outbox_depth(f->bridge.outbox), 1);
+	/* The late answer counts. */
+	answer(nth_flying(0), POSTED);
+	assert_int_equal(tb_outbox_depth(f->bridge.outbox), 0);
+	assert_int_equal(f->delivered, 1);
+	post(&again, "S1", "c_1");
+	assert_string_equal(again.answer, POSTED);
+	assert_non_null(strstr(f->sent[0].params, passage));
+}
+
+static void
+test_down(void **state)
+{
+	_cleanup_request_ struct tb_request first = {}, second = {}, again = {};
+
+	post(&first, "S1", "c_1");
+	lose(nth_flying(0), true);
+	/* Nobody is let wait for a line that is cut. */
+	assert_string_equal(answer_member(&first, "state"), "queued");
+	post(&second, "S2", "c_1");
+	assert_string_equal(answer_member(&second, "state"), "queued");
+	post(&again, "S2", "c_1");
+	assert_string_equal(again.answer, second.answer);
+	assert_int_equal(tb_outbox_depth(f->bridge.outbox), 2);
+	assert_non_null(strstr(f->events, "\"depth\":1"));
+	link_is(true);
+	assert_int_equal(flying(), 1);
+	assert_string_equal(sale_of(nth_flying(0)), "S1");
+	answer(nth_flying(0), POSTED);
+	assert_string_equal(sale_of(nth_flying(0)), "S2");
+	answer(nth_flying(0), POSTED);
+	assert_int_equal(tb_outbox_depth(f->bridge.outbox), 0);
+	assert_non_null(strstr(f->events, "\"depth\":0"));
+}
+
+static void
+fill(unsigned n, unsigned accounts)
+{
+	char sale[32], customer[32];
+
+	for (unsigned i = 0; i < n; i++) {
+		_cleanup_request_ struct tb_request till = {};
+
+		snprintf(sale, sizeof(sale), "S%u", i);
+		snprintf(customer, sizeof(customer), "c_%u", i % accounts);
+		post(&till, sale, customer);
+		assert_string_equal(answer_member(&till, "state"), "queued");
+	}
+}
+
+static void
+test_order(void **state)
+{
+	unsigned seen[7] = {}, n = 0;
+
+	link_is(false);
+	fill(70, 7);
+	link_is(true);
+	while (flying() > 0) {
+		/* The last is answered first: order must not come from the server. */
+		struct sent *sent = nth_flying(flying() - 1);
+		unsigned sale = (unsigned)atoi(sale_of(sent) + 1);
+
+		assert_true(flying() <= TB_OUTBOX_LANES);
+		assert_int_equal(seen[sale % 7], sale / 7);
+		seen[sale % 7]++;
+		n++;
+		answer(sent, POSTED);
+	}
+	assert_int_equal(n, 70);
+	assert_int_equal(tb_outbox_depth(f->bridge.outbox), 0);
+}
+
+/* What waits is on disk and not in memory. */
+static void
+test_many(void **state)
+{
+	unsigned n = 0;
+
+	link_is(false);
+	fill(1500, 1500);
+	link_is(true);
+	while (flying() > 0) {
+		assert_true(f->bridge.outbox->n_ready <= TB_OUTBOX_READY_MAX);
+		answer(nth_flying(0), POSTED);
+		n++;
+	}
+	assert_int_equal(n, 1500);
+}
+
+static void
+test_pauses(void **state)
+{
+	_cleanup_request_ struct tb_request till = {}, retry = {};
+	uint64_t most = 1000000;
+
+	post(&till, "S1", NULL);
+	for (unsigned i = 0; i < 8; i++) {
+		size_t n = f->n_sent;
+
+		lose(nth_flying(0), true);
+		assert_int_equal(flying(), 0);
+		tb_virtual_loop_advance(f->bridge.loop, most + 2000);
+		settle();
+		assert_int_equal(f->n_sent, n + 1);
+		most = TB_MIN(most * 2, UINT64_C(30000000));
+	}
+	lose(nth_flying(0), true);
+	say(&retry, "outbox.retry", "{}");
+	assert_non_null(retry.answer);
+	assert_int_equal(flying(), 1);
+	lose(nth_flying(0), true);
+	link_is(true);
+	assert_int_equal(flying(), 1);
+	answer(nth_flying(0), POSTED);
+	assert_int_equal(on_disk("SELECT count(*) FROM outbox"), 1);
+}
+
+/* An answer that may be another one later is waited for, and holds up nobody else. */
+static void
+test_retryable(void **state)
+{
+	_cleanup_request_ struct tb_request one = {}, two = {};
+
+	post(&one, "S1", "c_1");
+	refuse(nth_flying(0), TB_ERROR_IN_PROGRESS);
+	assert_null(one.answer);
+	post(&two, "S2", "c_2");
+	answer(nth_flying(0), POSTED);
+	assert_non_null(two.answer);
+	tb_virtual_loop_advance(f->bridge.loop, 1002000);
+	settle();
+	assert_string_equal(sale_of(nth_flying(0)), "S1");
+	answer(nth_flying(0), POSTED);
+	assert_string_equal(one.answer, POSTED);
+}
+
+static void
+test_refused_at_once(void **state)
+{
+	_cleanup_request_ struct tb_request first = {}, again = {};
+	const char *params = "{\"key\":\"k\",\"customer\":\"c_1\",\"card\":\"1\"}";
+
+	say(&first, "card.attach", params);
+	refuse(nth_flying(0), TB_ERROR_CONFLICT);
+	assert_string_equal(first.error, "conflict");
+	assert_int_equal(on_disk("SELECT count(*) FROM outbox"), 0);
+	/* A refusal stores no key. */
+	say(&again, "card.attach", params);
+	answer(nth_flying(0), "{\"customer\":{}}");
+	assert_string_equal(again.answer, "{\"customer\":{}}");
+}
+
+static void
+test_refused_later(void **state)
+{
+	_cleanup_request_ struct tb_request made = {}, his = {}, list = {}, settled = {},
+					    twice = {}, early = {}, again = {};
+	char id[64], params[160];
+
+	link_is(false);
+	say(&made, "customer.create", "{\"key\":\"k\",\"record\":{\"first_name\":\"Max\"}}");
+	assert_string_equal(answer_member(&made, "state"), "queued");
+	snprintf(id, sizeof(id), "%s", strstr(made.answer, "\"c_") + 1);
+	id[strcspn(id, "\"")] = '\0';
+	post(&his, "S1", id);
+	say(&early, "outbox.settle", "{\"key\":\"e\",\"id\":\"o_1\",\"reason\":\"no\"}");
+	assert_string_equal(early.error, "conflict");
+	link_is(true);
+	assert_int_equal(flying(), 1);
+	assert_non_null(strstr(f->sent[0].params, id));
+	refuse(nth_flying(0), TB_ERROR_CONFLICT);
+	/* What is his waits for him. */
+	assert_int_equal(flying(), 0);
+	say(&list, "outbox.list", "{}");
+	assert_non_null(strstr(list.answer, "\"id\":\"o_1\",\"method\":\"customer.create\""));
+	assert_non_null(strstr(list.answer, "\"state\":\"refused\",\"last_error\":\"conflict\""));
+	assert_null(strstr(list.answer, "Max"));
+	say(&again, "customer.create", "{\"key\":\"k\",\"record\":{\"first_name\":\"Max\"}}");
+	assert_string_equal(again.answer, made.answer);
+	stop();
+	start();
+	assert_int_equal(flying(), 0);
+	snprintf(params, sizeof(params),
+		"{\"key\":\"s\",\"id\":\"o_1\",\"reason\":\"made by hand\"}");
+	say(&settled, "outbox.settle", params);
+	assert_non_null(settled.answer);
+	say(&twice, "outbox.settle", params);
+	assert_string_equal(twice.answer, settled.answer);
+	assert_int_equal(on_disk("SELECT reason = 'made by hand' FROM outbox WHERE seq = 1"), 1);
+	assert_string_equal(sale_of(nth_flying(0)), "S1");
+	answer(nth_flying(0), POSTED);
+}
+
+static void
+test_crash(void **state)
+{
+	_cleanup_request_ struct tb_request one = {}, again = {};
+	char *params;
+
+	post(&one, "S1", "c_1");
+	params = strdup(f->sent[0].params);
+	crash();
+	start();
+	/* Whoever had it when the plug was pulled is told the very same again. */
+	assert_int_equal(flying(), 1);
+	assert_string_equal(f->sent[0].params, params);
+	post(&again, "S1", "c_1");
+	assert_null(again.error);
+	answer(nth_flying(0), POSTED);
+	assert_string_equal(again.answer, POSTED);
+	free(params);
+}
+
+/* Where saying it twice is no good the server is asked first. */
+static void
+test_unkeyed(void **state)
+{
+	_cleanup_request_ struct tb_request one = {}, two = {}, card = {}, list = {};
+
+	post(&one, "S1", "c_1");
+	assert_int_equal(on_disk("SELECT count(*) FROM outbox WHERE state = 'sending'"), 1);
+	crash();
+	start();
+	assert_int_equal(nth_flying(0)->op, TB_OP_PASSAGE_SHOW);
+	answer(nth_flying(0), "{\"passage\":\"p_9\",\"state\":\"posted\"}");
+	assert_int_equal(flying(), 0);
+	post(&two, "S2", "c_1");
+	lose(nth_flying(0), false);
+	link_is(true);
+	assert_int_equal(nth_flying(0)->op, TB_OP_PASSAGE_SHOW);
+	refuse(nth_flying(0), TB_ERROR_PASSAGE_UNKNOWN);
+	assert_int_equal(nth_flying(0)->op, TB_OP_PASSAGE_POST);
+	answer(nth_flying(0), POSTED);
+	/* What cannot be asked about is a person's. */
+	say(&card, "card.attach", "{\"key\":\"k\",\"customer\":\"c_1\",\"card\":\"1\"}");
+	lose(nth_flying(0), false);
+	link_is(true);
+	assert_int_equal(flying(), 0);
+	say(&list, "outbox.list", "{\"state\":\"unknown\"}");
+	assert_non_null(strstr(list.answer, "card.attach"));
+}
+
+static void
+test_polite(void **state)
+{
+	_cleanup_request_ struct tb_request till = {};
+
+	link_is(false);
+	fill(20, 20);
+	f->busy = true;
+	link_is(true);
+	assert_int_equal(flying(), 1);
+	tb_virtual_loop_advance(f->bridge.loop, 5000);
+	answer(nth_flying(0), POSTED);
+	/* A till that waits goes at once, what waited does not. */
+	assert_int_equal(flying(), 0);
+	post(&till, "LIVE", NULL);
+	assert_string_equal(sale_of(nth_flying(0)), "LIVE");
+	answer(nth_flying(0), POSTED);
+	assert_string_equal(till.answer, POSTED);
+	f->busy = false;
+	advance_ms(500);
+	assert_int_equal(flying(), TB_OUTBOX_LANES);
+	while (flying() > 0)
+		answer(nth_flying(0), POSTED);
+	assert_int_equal(tb_outbox_depth(f->bridge.outbox), 0);
+}
+
+static void
+test_kept(void **state)
+{
+	_cleanup_request_ struct tb_request one = {}, again = {}, other = {};
+
+	post(&one, "S1", "c_1");
+	answer(nth_flying(0), POSTED);
+	for (unsigned day = 0; day < 89; day++)
+		advance_ms(UINT64_C(86400000));
+	post(&again, "S1", "c_1");
+	assert_string_equal(again.answer, POSTED);
+	for (unsigned day = 0; day < 4; day++)
+		advance_ms(UINT64_C(86400000));
+	post(&other, "S2", "c_1");
+	answer(nth_flying(0), POSTED);
+	advance_ms(1000);
+	assert_int_equal(on_disk("SELECT count(*) FROM outbox WHERE sale = 'S1'"), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		STAGED(test_posted),
+		STAGED(test_same_call),
+		STAGED(test_deadline),
+		STAGED(test_down),
+		STAGED(test_order),
+		STAGED(test_many),
+		STAGED(test_pauses),
+		STAGED(test_retryable),
+		STAGED(test_refused_at_once),
+		STAGED(test_refused_later),
+		STAGED(test_crash),
+		STAGED_UNKEYED(test_unkeyed),
+		STAGED(test_polite),
+		STAGED(test_kept),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("outbox", tests, NULL, NULL);
+}
