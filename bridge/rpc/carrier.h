@@ -31,7 +31,7 @@ struct tb_request {
 	const struct tb_method *method;
 	json_t *root;      /* holds params; a reference */
 	json_t *params;    /* borrowed from root, or a reference of its own when root is NULL */
-	bool warn_unknown; /* members were taken out */
+	const char *warning; /* one more word for the answer's warnings[]; NULL: none */
 	void *context;     /* the carrier's second: a batch */
 	char id[];         /* the carrier's text: JSON of the id, "" for a notification */
 };

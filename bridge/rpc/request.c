@@ -126,8 +126,8 @@ tb_request_answer(struct tb_request *request, const char *json, size_t len)
 	_cleanup_buf_ struct tb_buf warned = TB_BUF_INIT(0);
 	struct tb_reply reply = {.json = json, .len = len};
 
-	if (request->warn_unknown) {
-		tb_codec_add_warning(&warned, json, len, "unknown_field");
+	if (request->warning) {
+		tb_codec_add_warning(&warned, json, len, request->warning);
 		if (tb_buf_error(&warned) == 0) {
 			reply.json = warned.data;
 			reply.len = warned.len;
@@ -144,6 +144,18 @@ is_payment_card(const char *code, void *userdata)
 	return bridge->counter && tb_counter_is_payment_card(bridge->counter, code);
 }
 
+/* A till that reads an article for a customer's card: what it says is done, and told. */
+static bool
+looks_like_article(const struct tb_request *request)
+{
+	const char *code = json_string_value(json_object_get(request->params, "card")), *reason;
+	struct tb_scan scan = {.code = (char *)code};
+
+	if (request->method->op != TB_OP_CARD_ATTACH || !code || !request->bridge->counter)
+		return false;
+	return tb_counter_classify(request->bridge->counter, &scan, &reason) == TB_CODE_ARTICLE;
+}
+
 /* False when it has been refused. */
 static bool
 check_params(struct tb_request *request)
@@ -156,7 +168,10 @@ check_params(struct tb_request *request)
 	};
 	bool fine = tb_check_params(&check, &request->method->params, request->params);
 
-	request->warn_unknown = check.unknown;
+	if (check.unknown)
+		request->warning = "unknown_field";
+	else if (fine && !request->site && looks_like_article(request))
+		request->warning = "looks_like_article";
 	if (fine && check.payment_card) {
 		fine = false;
 		tb_request_fail(request, TB_ERROR_PAYMENT_CARD_REFUSED, NULL);

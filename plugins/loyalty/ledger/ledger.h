@@ -46,7 +46,8 @@ struct tb_ledger {
 	struct tb_list waiting;  /* calls of this turn, in order */
 	size_t n_waiting;
 	bool running;
-	bool viewing;               /* look-ups share a view of the store */
+	bool locked;  /* the store is held by another program: who only reads does not wait */
+	bool viewing; /* look-ups share a view of the store */
 	struct tb_source *view_end; /* fires when it has lasted long enough */
 	struct tb_buf spare;        /* the memory of the last answer */
 };

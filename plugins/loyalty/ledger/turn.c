@@ -481,7 +481,8 @@ tb_turn_end(struct tb_ledger *l)
 		return;
 	end_view(l);
 	r = l->store->ops->begin(l->store);
-	if (r == -EBUSY) {
+	l->locked = r == -EBUSY;
+	if (l->locked) {
 		wait_for_lock(l);
 		return;
 	}
@@ -526,12 +527,13 @@ tb_turn_call(struct tb_ledger *l, const struct tb_call *call)
 	struct waiting *w;
 
 	stir(l, now);
-	if (tb_list_empty(&l->waiting) && !(tb_op_table[call->op].flags & TB_OP_WRITES) &&
-		read_now(l, call))
+	if ((tb_list_empty(&l->waiting) || l->locked) &&
+		!(tb_op_table[call->op].flags & TB_OP_WRITES) && read_now(l, call))
 		return;
 	w = calloc(1, sizeof(*w));
 	if (!w) {
-		call->done(&(struct tb_answer){.error = TB_ERROR_SERVER_UNREACHABLE}, call->userdata);
+		call->done(
+			&(struct tb_answer){.error = TB_ERROR_SERVER_UNREACHABLE}, call->userdata);
 		return;
 	}
 	w->call = *call;
