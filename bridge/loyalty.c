@@ -186,6 +186,10 @@ on_server(const struct tb_answer *answer, void *userdata)
 			c.done(answer, c.userdata);
 		return;
 	}
+	if (offline && fallback && tb_offline_knows_better(offline, &c, answer->error)) {
+		answer_offline(loyalty, &c);
+		return;
+	}
 	if (answer->error == TB_OK) {
 		tb_loyalty_link_heard(loyalty, true);
 		if (offline)

@@ -47,6 +47,7 @@ enum statement {
 	FORGET,
 	NAMES,
 	ADD_NAME,
+	DENY_NAME,
 	DROP_NAME,
 	DROP_NAMES,
 	DROP_ALL_NAMES,
@@ -69,8 +70,11 @@ static const char *const texts[STATEMENTS] = {
 	[NAMES] = "SELECT customer, state FROM offline_name WHERE hash = ?1 LIMIT ?2",
 	[ADD_NAME] = "INSERT INTO offline_name(hash, customer, state) VALUES(?1, ?2, ?3)"
 		     " ON CONFLICT(hash, customer) DO UPDATE SET state = excluded.state",
+	[DENY_NAME] = "DELETE FROM offline_name WHERE hash = ?1 AND state <> ?2 AND NOT EXISTS"
+		      " (SELECT 1 FROM offline_customer WHERE seq = customer AND pending = 1)",
 	[DROP_NAME] = "DELETE FROM offline_name WHERE hash = ?1",
-	[DROP_NAMES] = "DELETE FROM offline_name WHERE customer = ?1 AND state <> ?2",
+	[DROP_NAMES] = "DELETE FROM offline_name WHERE customer = ?1"
+		       " AND state NOT IN (?2, ?3)",
 	[DROP_ALL_NAMES] = "DELETE FROM offline_name WHERE customer = ?1",
 	[COUNT] = "SELECT count(*) FROM offline_customer",
 	/* Too old, or one of the oldest of too many. */
@@ -376,6 +380,8 @@ drop_names(struct tb_offline_cache *cache, int64_t seq, bool aliases)
 	sqlite3_bind_int64(stmt, 1, seq);
 	if (!aliases)
 		sqlite3_bind_int(stmt, 2, TB_OFFLINE_NAME_ALIAS);
+	if (!aliases)
+		sqlite3_bind_int(stmt, 3, TB_OFFLINE_NAME_QUEUED);
 	return run(cache, stmt);
 }
 
@@ -440,6 +446,16 @@ tb_offline_cache_add_name(
 	sqlite3_bind_blob(stmt, 1, name->hash, TB_OFFLINE_HASH_SIZE, SQLITE_STATIC);
 	sqlite3_bind_int64(stmt, 2, seq);
 	sqlite3_bind_int(stmt, 3, (int)name->state);
+	return run(cache, stmt);
+}
+
+int
+tb_offline_cache_deny_name(struct tb_offline_cache *cache, const struct tb_offline_name *name)
+{
+	_cleanup_statement_ sqlite3_stmt *stmt = cache->statements[DENY_NAME];
+
+	sqlite3_bind_blob(stmt, 1, name->hash, TB_OFFLINE_HASH_SIZE, SQLITE_STATIC);
+	sqlite3_bind_int(stmt, 2, TB_OFFLINE_NAME_QUEUED);
 	return run(cache, stmt);
 }
 

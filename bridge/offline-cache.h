@@ -25,6 +25,7 @@ enum tb_offline_name_state {
 	TB_OFFLINE_NAME_BLOCKED, /* or lost: a card that is refused */
 	TB_OFFLINE_NAME_ALIAS,   /* it led to him, and does not stand in his record */
 	TB_OFFLINE_NAME_SEVERAL, /* the server said that it leads to more than one; no customer */
+	TB_OFFLINE_NAME_QUEUED,  /* given to him here, and the server does not know it yet */
 };
 
 /* What somebody is looked up by, before it is hashed. */
@@ -76,14 +77,16 @@ int tb_offline_cache_find(
 	struct tb_offline_cache *cache, const char *id, struct tb_offline_customer *ret);
 
 /*
- * Writes the row. names (NULL: they stay as they are) replace all that he had but aliases; their
- * `customer` is not read.
+ * Writes the row. names (NULL: they stay as they are) replace all that he had but aliases and what
+ * is queued; their `customer` is not read.
  */
 int tb_offline_cache_put(struct tb_offline_cache *cache, struct tb_offline_customer *customer,
 	const struct tb_offline_name *names, size_t n);
 /* One name more; what it said before of the same customer is replaced. */
 int tb_offline_cache_add_name(
 	struct tb_offline_cache *cache, const struct tb_offline_name *name, int64_t seq);
+/* The server knows nobody of that name: it leads only to whom it cannot know yet. */
+int tb_offline_cache_deny_name(struct tb_offline_cache *cache, const struct tb_offline_name *name);
 /* The name leads to nobody any more. */
 int tb_offline_cache_drop_name(struct tb_offline_cache *cache, const struct tb_offline_name *name);
 int tb_offline_cache_forget(struct tb_offline_cache *cache, const char *id);

@@ -227,15 +227,31 @@ tb_offline_learn_detached(struct tb_offline *offline, const json_t *params)
 	return tb_offline_cache_drop_name(offline->cache, &card.items[0]);
 }
 
+/* What was queued and the server would not have. */
+static int
+learn_undone(struct tb_offline *offline, enum tb_op op, const json_t *params)
+{
+	const char *id = tb_offline_text(params, "id");
+	struct tb_offline_names card = {.offline = offline};
+
+	if (op == TB_OP_CUSTOMER_CREATE)
+		return id ? tb_offline_cache_forget(offline->cache, id) : 0;
+	tb_offline_names_add(&card, TB_OFFLINE_NAME_CARD, tb_offline_text(params, "card"),
+		TB_OFFLINE_NAME_ACTIVE);
+	return card.n ? tb_offline_cache_drop_name(offline->cache, &card.items[0]) : 0;
+}
+
 int
 tb_offline_learn_refusal(
-	struct tb_offline *offline, const json_t *params, enum tb_error error, int64_t at)
+	struct tb_offline *offline, enum tb_op op, const json_t *params, enum tb_error error)
 {
 	const char *id = tb_offline_id_of_call(params),
 		   *customer = tb_offline_text(params, "customer");
 	struct tb_offline_names asked = {.offline = offline};
 	int r = 0;
 
+	if (op == TB_OP_CUSTOMER_CREATE || op == TB_OP_CARD_ATTACH)
+		return learn_undone(offline, op, params);
 	tb_offline_names_of_call(&asked, params);
 	switch (error) {
 	case TB_ERROR_CUSTOMER_UNKNOWN:
@@ -244,7 +260,7 @@ tb_offline_learn_refusal(
 		/* fall through */
 	case TB_ERROR_CARD_UNASSIGNED:
 		for (size_t i = 0; r == 0 && i < asked.n; i++)
-			r = tb_offline_cache_drop_name(offline->cache, &asked.items[i]);
+			r = tb_offline_cache_deny_name(offline->cache, &asked.items[i]);
 		return r;
 	case TB_ERROR_CARD_BLOCKED:
 		return asked.n ? mark(offline, &asked.items[0], TB_OFFLINE_NAME_BLOCKED) : 0;
@@ -281,7 +297,9 @@ tb_offline_queued_create(struct tb_offline *offline, const json_t *params)
 		return -ENOMEM;
 	if (json_object_update(json_object_get(answer, "customer"), (json_t *)record) < 0 ||
 		json_object_set(json_object_get(answer, "customer"), "id",
-			json_object_get(params, "id")) < 0)
+			json_object_get(params, "id")) < 0 ||
+		json_object_set_new(
+			json_object_get(answer, "customer"), "revision", json_integer(1)) < 0)
 		r = -ENOMEM;
 	if (r > 0)
 		r = fill_body(row.body, answer);
@@ -294,6 +312,18 @@ tb_offline_queued_create(struct tb_offline *offline, const json_t *params)
 	row.contact = json_array_size(json_object_get(record, "phones")) > 0 ||
 	              json_array_size(json_object_get(record, "emails")) > 0;
 	return r < 0 ? r : tb_offline_cache_put(offline->cache, &row, names.items, names.n);
+}
+
+/* The server will count it likewise, so that the till's next change is not a stale one. */
+static int
+count_revision(struct tb_offline *offline, struct tb_offline_customer *row)
+{
+	json_t *customer = json_object_get(row->body, "customer");
+
+	if (json_object_set_new(customer, "revision",
+		    json_integer(tb_offline_int(customer, "revision") + 1)) < 0)
+		return -ENOMEM;
+	return tb_offline_cache_put(offline->cache, row, NULL, 0);
 }
 
 /* Fields that are given are known, and lead to him; what they replace is not known here. */
@@ -316,10 +346,12 @@ tb_offline_queued_update(struct tb_offline *offline, const json_t *params)
 	row.contact |= json_array_size(json_object_get(record, "phones")) > 0 ||
 	               json_array_size(json_object_get(record, "emails")) > 0;
 	if (r == 0)
-		r = tb_offline_cache_put(offline->cache, &row, NULL, 0);
+		r = count_revision(offline, &row);
 	tb_offline_names_of_record(&names, record);
-	for (size_t i = 0; r == 0 && i < names.n; i++)
+	for (size_t i = 0; r == 0 && i < names.n; i++) {
+		names.items[i].state = TB_OFFLINE_NAME_QUEUED;
 		r = tb_offline_cache_add_name(offline->cache, &names.items[i], row.seq);
+	}
 	return r;
 }
 
@@ -332,11 +364,11 @@ tb_offline_queued_attach(struct tb_offline *offline, const json_t *params)
 	int r = id ? row_of(offline, id, false, &row) : 0;
 
 	tb_offline_names_add(&names, TB_OFFLINE_NAME_CARD, tb_offline_text(params, "card"),
-		TB_OFFLINE_NAME_ACTIVE);
+		TB_OFFLINE_NAME_QUEUED);
 	if (r <= 0 || names.n == 0)
 		return r;
-	/* Until the server says so his record does not: it must outlive what is learnt of him. */
-	names.items[0].state = TB_OFFLINE_NAME_ALIAS;
 	r = tb_offline_cache_drop_name(offline->cache, &names.items[0]);
-	return r < 0 ? r : tb_offline_cache_add_name(offline->cache, &names.items[0], row.seq);
+	if (r == 0)
+		r = tb_offline_cache_add_name(offline->cache, &names.items[0], row.seq);
+	return r < 0 ? r : count_revision(offline, &row);
 }

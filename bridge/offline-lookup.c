@@ -129,7 +129,7 @@ answer_customer(struct tb_offline *offline, const struct tb_call *call,
 struct found {
 	int64_t seqs[TB_OFFLINE_CANDIDATES_MAX];
 	size_t n;
-	bool blocked, several;
+	bool blocked, several, queued;
 };
 
 static void
@@ -139,6 +139,8 @@ add_found(struct found *found, const struct tb_offline_name *name)
 		found->several = true;
 	if (name->state == TB_OFFLINE_NAME_BLOCKED)
 		found->blocked = true;
+	if (name->state == TB_OFFLINE_NAME_QUEUED)
+		found->queued = true;
 	if (name->customer == 0 || name->state == TB_OFFLINE_NAME_BLOCKED)
 		return;
 	for (size_t i = 0; i < found->n; i++)
@@ -167,6 +169,35 @@ find(struct tb_offline *offline, const json_t *params, struct found *ret)
 			break;
 	}
 	return r;
+}
+
+static int
+is_pending(struct tb_offline *offline, int64_t seq, const char *id)
+{
+	_cleanup_offline_customer_ struct tb_offline_customer row = {0};
+	int r = id ? tb_offline_cache_find(offline->cache, id, &row)
+	           : tb_offline_cache_get(offline->cache, seq, &row);
+
+	return r > 0 && row.pending;
+}
+
+bool
+tb_offline_knows_better(struct tb_offline *offline, const struct tb_call *call, enum tb_error error)
+{
+	const char *id = tb_offline_id_of_call(call->params);
+	struct found found = {0};
+
+	if (error != TB_ERROR_CUSTOMER_UNKNOWN && error != TB_ERROR_CARD_UNASSIGNED)
+		return false;
+	if (call->op == TB_OP_REWARD_QUOTE || call->op == TB_OP_REWARD_RESERVE)
+		id = tb_offline_text(call->params, "customer");
+	else if (call->op != TB_OP_CUSTOMER_LOOKUP)
+		return false;
+	if (id)
+		return is_pending(offline, 0, id);
+	if (find(offline, call->params, &found) < 0 || found.n != 1)
+		return false;
+	return found.queued || is_pending(offline, found.seqs[0], NULL);
 }
 
 static void

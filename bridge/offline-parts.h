@@ -79,9 +79,9 @@ int tb_offline_learn_detached(struct tb_offline *offline, const json_t *params);
 /* Balances (and progress) of the customer that params name. */
 int tb_offline_learn_balances(struct tb_offline *offline, enum tb_op op, const json_t *params,
 	const json_t *answer, int64_t as_of);
-/* A refusal of customer.lookup. */
+/* The server refused a look-up, or an effect that was queued. */
 int tb_offline_learn_refusal(
-	struct tb_offline *offline, const json_t *params, enum tb_error error, int64_t at);
+	struct tb_offline *offline, enum tb_op op, const json_t *params, enum tb_error error);
 
 /* Effects of our own that are on their way. */
 int tb_offline_queued_create(struct tb_offline *offline, const json_t *params);

@@ -195,10 +195,12 @@ write_learnt(struct tb_offline *offline, const struct learnt *learnt)
 	json_t *answer;
 	int r;
 
-	if (learnt->error != TB_OK && learnt->op == TB_OP_CUSTOMER_LOOKUP)
-		return tb_offline_learn_refusal(offline, learnt->params, learnt->error, learnt->at);
-	if (learnt->error != TB_OK)
-		return tb_offline_grants_settled(offline->grants, learnt->op, learnt->params);
+	if (learnt->error != TB_OK) {
+		r = tb_offline_grants_settled(offline->grants, learnt->op, learnt->params);
+		return r < 0 ? r
+		             : tb_offline_learn_refusal(
+				       offline, learnt->op, learnt->params, learnt->error);
+	}
 	answer = json_loadb(learnt->text, learnt->len, 0, NULL);
 	if (!answer)
 		return 0;
@@ -288,11 +290,20 @@ void
 tb_offline_refused(
 	struct tb_offline *offline, enum tb_op op, const json_t *params, enum tb_error error)
 {
-	/* A sale that is refused for good is somebody's to settle by hand, and not waited for. */
-	if ((op == TB_OP_CUSTOMER_LOOKUP || op == TB_OP_PASSAGE_POST ||
-		    op == TB_OP_REWARD_DEDUCT) &&
-		!tb_error_retryable(error))
-		put_aside(offline, op, params, error, NULL, 0);
+	switch (op) {
+	case TB_OP_CARD_ATTACH:
+	case TB_OP_CUSTOMER_CREATE:
+	case TB_OP_CUSTOMER_LOOKUP:
+	case TB_OP_PASSAGE_POST:
+	case TB_OP_REWARD_DEDUCT:
+		/* An effect that is refused for good is somebody's to settle, and not waited for.
+		 */
+		if (!tb_error_retryable(error))
+			put_aside(offline, op, params, error, NULL, 0);
+		break;
+	default:
+		break;
+	}
 }
 
 /* ---- effects on their way ----------------------------------------------------------------- */

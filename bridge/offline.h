@@ -48,6 +48,14 @@ void tb_offline_refused(
 	struct tb_offline *offline, enum tb_op op, const json_t *params, enum tb_error error);
 
 /*
+ * Whether the server said that it does not know whom the call is about because it cannot know yet:
+ * he was made here, or was given the card here, and that waits in the outbox. Then the call is
+ * tb_offline_answer()'s.
+ */
+bool tb_offline_knows_better(
+	struct tb_offline *offline, const struct tb_call *call, enum tb_error error);
+
+/*
  * The link came up, also the first time. Program and articles are asked for anew, in the background
  * and by tb_loyalty_call(), when they may have changed.
  */
@@ -63,8 +71,6 @@ bool tb_offline_is_ours(const char *reservation);
 /*
  * The members that passage.post needs beside what the till said so that the server can do what was
  * granted offline, NULL for a reservation that is not ours or not known any more (a new reference):
- * {"uses":[USE], "adjustments":[ADJUSTMENT]}. A USE is as in reward.reserve with `amount` and
- * `line` as they were granted, an ADJUSTMENT as it was answered; the server charges what was taken
- * off (R13), also where its own reckoning would have come out otherwise.
+ * {"uses":[…]}, each as in reward.reserve with `amount` and `line` as they were granted.
  */
 json_t *tb_offline_granted(struct tb_offline *offline, const char *reservation);

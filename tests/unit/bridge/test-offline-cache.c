@@ -332,10 +332,62 @@ made_and_changed_offline(void **state)
 		"'phones':['0711111111']}}");
 	r = alone(f, "customer.lookup", "{'phone':'0711111111'}");
 	assert_string_equal(text(r, "customer.first_name"), "Idun");
+	/* Made, then a card, then a change: as the server will count it. */
+	assert_int_equal(number(r, "customer.revision"), 3);
 	settled(f);
 	assert_false(on_disk(f, "Grandjean"));
 	offline_restart(f);
 	alone(f, "customer.lookup", "{'card':'29556'}");
+}
+
+static bool
+knows_better(struct offline_stage *f, const char *method, const char *params)
+{
+	json_t *json = stage_json("%s", params);
+	struct tb_call call = {
+		.op = strcmp(method, "reward.quote") == 0 ? TB_OP_REWARD_QUOTE
+	                                                  : TB_OP_CUSTOMER_LOOKUP,
+		.params = json,
+	};
+	bool better = tb_offline_knows_better(f->offline, &call, TB_ERROR_CUSTOMER_UNKNOWN);
+
+	json_decref(json);
+	return better;
+}
+
+/* The link is back before the outbox is empty. */
+static void
+not_known_to_the_server_yet(void **state)
+{
+	struct offline_stage *f = *state;
+	const char *id = somebody(f);
+
+	queued(f, "customer.create",
+		"{'key':'k','id':'c_new1','card':'29555','record':{'first_name':'Ida'}}");
+	queued(f, "card.attach", "{'key':'a','customer':'%s','card':'29556'}", id);
+	assert_true(knows_better(f, "customer.lookup", "{'card':'29555'}"));
+	assert_true(knows_better(f, "customer.lookup", "{'code':'c_new1'}"));
+	assert_true(knows_better(f, "customer.lookup", "{'card':'29556'}"));
+	assert_true(knows_better(f, "reward.quote", "{'customer':'c_new1'}"));
+	assert_false(knows_better(f, "customer.lookup", "{'card':'291234567'}"));
+	assert_false(knows_better(f, "customer.lookup", "{'card':'1'}"));
+	/* What it says of them meanwhile is not believed. */
+	served_refusal(f, "customer.lookup", "{'card':'29555'}");
+	served_refusal(f, "customer.lookup", "{'card':'29556'}");
+	served(f, "customer.lookup", "{'id':'%s'}", id);
+	alone(f, "customer.lookup", "{'card':'29555'}");
+	alone(f, "customer.lookup", "{'card':'29556'}");
+	/* Delivered: it is as with every other. */
+	served(f, "card.attach", "{'key':'a','customer':'%s','card':'29556'}", id);
+	alone(f, "customer.lookup", "{'card':'29556'}");
+	assert_false(knows_better(f, "customer.lookup", "{'card':'29556'}"));
+	/* Refused for good: somebody else has the card. */
+	ok(f->server, "customer.create",
+		"{'key':'x','card':'29555','record':{'first_name':'Ali'}}");
+	served_refusal(f, "customer.create",
+		"{'key':'k','id':'c_new1','card':'29555','record':{'first_name':'Ida'}}");
+	assert_int_equal(alone_refused(f, "customer.lookup", "{'card':'29555'}"),
+		TB_ERROR_SERVER_UNREACHABLE);
 }
 
 int
@@ -355,6 +407,7 @@ main(void)
 		TEST(not_more_than_there_is_room_for),
 		TEST(a_look_up_costs_no_transaction),
 		TEST(made_and_changed_offline),
+		TEST(not_known_to_the_server_yet),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
