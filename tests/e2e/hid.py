@@ -90,11 +90,15 @@ def switched_from_a_keyboard():
     """The feature report goes out once; the device leaves, comes back and is the same one."""
     for node, port in (('hidraw0', '1-2'), ('usbscanner0', '1-3')):
         with Counter() as counter:
-            counter.bus.plug(node, vid='0c2e', pid='0b61', port=port, switch='fe01')
             name = f'scanner-hid-{port}'
-            counter.bus.process.wait_line(f'feature {node} fe01')
-            counter.bus.process.wait_line(f'unplugged {node}')
-            counter.bus.process.wait_line(f'plugged {node}')
+            counter.bus.process.say(f'plug {node} vid=0c2e pid=0b61 port={port} switch=fe01')
+            # the daemon may have sent its report before the bus has said that it plugged
+            awaited = [f'plugged {node}', f'feature {node} fe01', f'unplugged {node}', f'plugged {node}']
+            while awaited:
+                line = counter.bus.process.wait_line('')
+                told = next((other for other in awaited if line.startswith(other)), None)
+                if told:
+                    awaited.remove(told)
             counter.till.event('device', lambda p: p['state'] in ('lost', 'absent'))
             counter.till.event('device', lambda p: p['device'] == name and p['state'] == 'ready')
             counter.bus.scan(node, ']E03256220450003')
