@@ -278,7 +278,7 @@ def verbs(door):
         raw.send(door.head(verb='HEAD'))
         assert raw.answer(head=True).status == 405 and not raw.buffer
     for path in ('/', '/v1', '/v1/', '/v2/bridge.status', '/v1/bridge.status/', '/v1/../v1/bridge.status',
-                 '/v1/bridge.status%00x', '/v1/' + 'x' * 300, '/v1/bridge', '/v1/coupon.printed',
+                 '/v1/bridge.status%00x', '/v1/' + 'x' * 300, '/v1/bridge', '/v1/coupon.unheard',
                  '/v1/events.subscribe', '/v1/device.claim', '/etc/passwd', '/v1/%2e%2e/'):
         door.expect(door.request(path=path), 404)
 
