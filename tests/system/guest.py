@@ -1,0 +1,55 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Plays the tests inside: on the machine all of them, in a container those that need no hardware. Told
+outside as they end."""
+
+import importlib
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+from outside import Outside
+from till import install_users, journal
+from tap import Tap
+
+
+class Told(Tap):
+    """A failure brings what the service and the kernel have said."""
+
+    def point(self, good, name, said='', skip=None):
+        if not good:
+            said += '\n-- journal\n' + journal()
+            said += '\n-- kernel\n' + journal(25, '-k')
+        super().point(good, name, said, skip)
+
+    def done(self):
+        print(f'1..{self.points}')
+
+
+def main():
+    outside = Outside()
+    sys.stdout = outside
+    tap = Told()
+    names = ['service']
+    if os.path.exists('/dev/vdb'):
+        names += ['scanners', 'printers']
+    only = outside.ask('only')
+    install_users()
+    for name in names:
+        module = importlib.import_module(name)
+        if only and not any(only in f'{name}.{test.__name__}' for test in module.TESTS):
+            continue
+        if hasattr(module, 'prepare'):
+            tap.run(f'{name}: prepared', module.prepare, outside)
+        for test in module.TESTS:
+            if not only or only in f'{name}.{test.__name__}':
+                before = tap.failures
+                tap.run(f'{name}: {test.__name__.replace("_", " ")}', test)
+                if tap.failures > before and hasattr(module, 'tidy'):
+                    module.tidy()
+    tap.done()
+    outside.end(tap.failures > 0)
+
+
+if __name__ == '__main__':
+    main()
