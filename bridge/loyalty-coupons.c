@@ -119,13 +119,20 @@ print_coupons(struct tb_loyalty *loyalty, struct tb_request *request, const json
 	return true;
 }
 
+/* A passage that another bridge sends is told by the id it drew: its coupons are printed there. */
+static bool
+is_another_bridges(struct tb_request *request)
+{
+	return json_object_get(tb_request_params(request), "passage") != NULL;
+}
+
 void
 tb_loyalty_answer(struct tb_request *request, const struct tb_answer *answer)
 {
 	struct tb_bridge *bridge = tb_request_bridge(request);
 
 	if (answer->coupons > 0 && tb_request_method(request)->op == TB_OP_PASSAGE_POST &&
-		bridge->printing &&
+		bridge->printing && !is_another_bridges(request) &&
 		print_coupons(bridge->loyalty, request, tb_request_params(request), answer))
 		return;
 	tb_request_answer(request, answer->json, answer->len);

@@ -56,10 +56,11 @@ struct tb_outbox {
 	uint64_t done_since_us;
 	int64_t cursor; /* rows up to here were looked at */
 	bool scanned;   /* … and there are none behind */
-	bool down;      /* the link; false as long as it is not known */
+	uint64_t look_again_us;
+	bool down; /* the link; false as long as it is not known */
 	unsigned failures;
 	uint64_t retry_us;
-	uint64_t polite_us; /* while tills ask the server too */
+	uint64_t polite_us;      /* while tills ask the server too */
 	uint64_t write_again_us; /* after a disk that took nothing */
 
 	/* tills */

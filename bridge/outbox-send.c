@@ -23,6 +23,7 @@
 #define PAUSE_MAX_US 30000000
 #define SEND_MAX_US 30000000 /* how long one attempt may take, at most */
 #define PRUNE_US (UINT64_C(3600) * 1000000)
+#define LOOK_AGAIN_US (UINT64_C(60) * 1000000) /* at rows that wait for a person */
 /* While tills ask the server, what waits is sent one at a time, with pauses of so many times what
  * the sending took: a till is not to feel that there is an outbox. */
 #define POLITE_FACTOR 12
@@ -169,6 +170,7 @@ scan(struct tb_outbox *outbox)
 		}
 	}
 	outbox->scanned = r <= 0;
+	outbox->look_again_us = now_us(outbox) + LOOK_AGAIN_US;
 	if (r < 0)
 		tb_log_error("outbox: state.db cannot be read: %s", strerror(-r));
 }
@@ -255,6 +257,15 @@ earliest_us(const struct tb_list *list, uint64_t not_before_us)
 	return at_us;
 }
 
+/* All that waits waits for another one: for one that a person must settle, as far as is known. */
+static bool
+is_stuck(const struct tb_outbox *outbox)
+{
+	return outbox->delivers && outbox->n_open > 0 && outbox->scanned &&
+	       tb_list_empty(&outbox->urgent) && tb_list_empty(&outbox->ready) &&
+	       tb_list_empty(&outbox->flying) && tb_list_empty(&outbox->done);
+}
+
 /* When there is something to do next. What is under way says so itself when it ends. */
 static void
 set_timer(struct tb_outbox *outbox)
@@ -270,6 +281,8 @@ set_timer(struct tb_outbox *outbox)
 		if (!outbox->scanned && outbox->n_ready < TB_OUTBOX_READY_MAX)
 			at_us = TB_MIN(at_us, TB_MAX(now_us(outbox), quiet_us));
 	}
+	if (is_stuck(outbox))
+		at_us = TB_MIN(at_us, outbox->look_again_us);
 	(void)tb_source_set_timer(outbox->timer, at_us);
 }
 
@@ -291,7 +304,8 @@ on_written(int error, void *userdata)
 			outbox->n_done++;
 			continue;
 		}
-		if (e->drop || e->row.op == TB_OP_CUSTOMER_CREATE)
+		if (e->drop || e->row.op == TB_OP_CUSTOMER_CREATE ||
+			e->row.op == TB_OP_REWARD_DEDUCT)
 			free_waiters(outbox, e->row.seq);
 		entry_free(e);
 	}
@@ -629,6 +643,10 @@ on_pump(void *userdata)
 		(outbox->n_done > 0 && outbox->done_since_us + WRITE_AFTER_US <= now_us(outbox) &&
 			outbox->write_again_us <= now_us(outbox)))
 		tb_outbox_write_done(outbox);
+	if (is_stuck(outbox) && outbox->look_again_us <= now_us(outbox)) {
+		outbox->cursor = 0;
+		outbox->scanned = false;
+	}
 	if (outbox->delivers) {
 		if (!outbox->scanned && has_quiet_lane(outbox))
 			scan(outbox);

@@ -18,6 +18,7 @@ from bridge import PATIENCE, Bridge, Refused, program
 from tap import Tap
 
 DAY = '2025-05-06'
+SHORT = 8  # calls at which the short form ends the till's daemon
 PROGRAM = {'currency': 'EUR', 'time_zone': 'Europe/Paris', 'earning': {'per_amount': {'points': 1, 'amount': 100}}}
 
 
@@ -37,7 +38,7 @@ def tillctl(bridge, *words, code=0):
 class Shop:
     """A hub and one till's bridge. The hub comes and goes; what it knows stays."""
 
-    def __init__(self, deadline='2s', language='fr'):
+    def __init__(self, deadline='2s', language='fr', rules=None):
         self.port = free_port()
         self.hub = Bridge(f'[http]\nlisten = 127.0.0.1:{self.port}\n', till='hub').start()
         token_file = os.path.join(self.hub.folder, 'token-2')
@@ -46,7 +47,7 @@ class Shop:
         self.till = Bridge(f'language = {language}\n[loyalty]\nconnector = hub\ndeadline = {deadline}\n'
                            f'[hub]\nurl = http://127.0.0.1:{self.port}\ntoken_file = {token_file}\n')
         with self.hub.connect() as manager:
-            manager.call('program.replace', {'key': 'p', 'program': PROGRAM})
+            manager.call('program.replace', {'key': 'p', 'program': rules or PROGRAM})
 
     def __enter__(self):
         self.till.start(limits={resource.RLIMIT_FSIZE: resource.RLIM_INFINITY})
@@ -331,12 +332,149 @@ def a_full_disk():
         assert set(passages) == set(kept), (sorted(passages), kept)
 
 
+def granted_offline():
+    rules = {**PROGRAM, 'offline_max_value': 1000, 'rewards': [
+        {'id': 'three', 'kind': 'amount', 'title': 'Trois euros', 'cost_points': 5, 'value': 300}]}
+    with Shop(rules=rules) as (shop, till):
+        customer = shop.customer('Zoé', 'c')
+        till.call('passage.post', sale('S1', customer, total=2000))
+        assert till.call('customer.lookup', {'id': customer})['balances']['points'] == 20
+        basket = {'lines': sale('S2', total=1000)['lines'], 'total': 1000}
+        ticket = {'customer': customer, 'basket': basket, 'uses': [{'reward': 'three'}]}
+        shop.cut()
+        held = till.call('reward.reserve', {'key': 'h', 'sale': 'S2', **ticket})
+        assert held['to_pay'] == 700, held
+        answer = till.call('passage.post', sale('S2', customer, reservation=held['reservation'],
+                                                tenders=[{'kind': 'cash', 'amount': 700}]))
+        assert answer['state'] == 'queued', answer
+        deducted = till.call('reward.deduct', {'key': 'd', 'sale': 'S3', **ticket})
+        assert deducted['to_pay'] == 700, deducted
+        assert till.call('reward.deduct', {'key': 'd', 'sale': 'S3', **ticket}) == deducted
+        posted = till.call('passage.post', sale('S3', customer, reservation=deducted['reservation'],
+                                                tenders=[{'kind': 'cash', 'amount': 700}]))
+        assert posted['state'] == 'queued', posted
+        shop.mend()
+        shop.wait_depth(0)
+        assert till.call('outbox.list') == {'items': []}
+        seen = till.call('customer.lookup', {'id': customer})['balances']
+        # 20, less two rewards, and 7 for each sale
+        assert seen['points'] == 20 - 5 - 5 + 7 + 7 and seen['points_available'] == seen['points'], seen
+        again = till.call('passage.post', sale('S3', customer, reservation=deducted['reservation'],
+                                               tenders=[{'kind': 'cash', 'amount': 700}]))
+        assert again['state'] == 'posted' and again['warnings'] == [], again
+        shop.hub.verify()
+
+
+class Killed(Shop):
+    """A shop whose till's daemon ends at its n-th call that writes."""
+
+    def __init__(self):
+        super().__init__()
+        from kills import Killed as Counted
+        counted = Counted('')
+        with open(self.till.conf, encoding='utf-8') as file:
+            counted.configure(file.read())
+        self.till.remove()
+        self.till = counted
+
+    def play(self, answers):
+        """A day of two tills' worth, with the line cut in the middle; answers are kept by what was said."""
+        with self.till.connect() as till:
+            till.call('events.subscribe', {'kinds': ['outbox', 'link']})
+
+            def say(name, method, params):
+                for _ in range(20):
+                    try:
+                        answer = till.call(method, params)
+                        break
+                    except Refused as refused:
+                        if not refused.data.get('retryable'):
+                            raise
+                first = answers.setdefault(name, answer)
+                for member in ('passage', 'customer'):
+                    if member in first:
+                        assert (answer[member]['id'] == first[member]['id'] if member == 'customer'
+                                else answer[member] == first[member]), (name, first, answer)
+                return answer
+
+            customer = say('c', 'customer.create', {'key': 'c', 'record': {'first_name': 'Zoé'}})['customer']['id']
+            say('S1', 'passage.post', sale('S1', customer))
+            if self.hub.process:
+                self.cut()
+            friend = say('f', 'customer.create', {'key': 'f', 'record': {'first_name': 'Ana'}})['customer']['id']
+            for n in range(2, 5):
+                say(f'S{n}', 'passage.post', sale(f'S{n}', friend if n % 2 else customer))
+            say('V2', 'passage.reverse', {'key': 'v', 'sale': 'S2', 'kind': 'void', 'lines': []})
+            self.mend()
+            while till.call('bridge.status')['outbox']['depth'] > 0:
+                till.event('outbox')
+            say('S5', 'passage.post', sale('S5', friend))
+            return customer, friend
+
+    def look(self, answers, customer, friend):
+        passages, n = self.in_ledger()
+        assert n == 5 and {s: p['passage'] for s, p in passages.items()} == {
+            s: answers[s]['passage'] for s in passages}, (passages, answers)
+        with self.hub.connect() as manager:
+            assert [manager.call('customer.lookup', {'id': c})['balances']['points']
+                    for c in (customer, friend)] == [20, 20]
+        self.hub.verify()
+
+
+def counted_calls():
+    shop = Killed()
+    try:
+        answers = {}
+        shop.till.start_counting()
+        shop.look(answers, *shop.play(answers))
+        shop.till.stop()
+        return shop.till.count()[0]
+    finally:
+        shop.till.remove()
+        shop.hub.remove()
+
+
+def killed_at(at, half):
+    from bridge import Gone
+    shop = Killed()
+    try:
+        answers = {}
+        try:
+            shop.till.start_counting(at, half)
+            shop.play(answers)
+            shop.till.process.terminate()
+        except (Gone, OSError):
+            pass
+        except AssertionError:
+            if shop.till.process.poll() is None:
+                raise
+        code = shop.till.process.wait(PATIENCE)
+        shop.till.process = None
+        if code == 0:
+            return  # this time there were a few calls fewer
+        assert code == -9, f'ended with {code}:\n{shop.till.log()}'
+        if not shop.hub.process:
+            shop.mend()
+        shop.till.start()
+        shop.look(answers, *shop.play(answers))
+        shop.till.stop()
+    finally:
+        shop.till.remove()
+        shop.hub.remove()
+
+
 def main():
     tap = Tap()
     for test in (queued_and_delivered, shown_and_tried, a_customer_made_offline, refused_and_settled,
-                 killed_with_a_full_outbox, a_line_that_answers_nothing, a_full_disk):
+                 granted_offline, killed_with_a_full_outbox, a_line_that_answers_nothing, a_full_disk):
         if len(sys.argv) < 2 or test.__name__ in sys.argv[1:]:
             tap.run(test.__name__.replace('_', ' '), test)
+    if len(sys.argv) < 2 or 'killed' in sys.argv:
+        calls = []
+        tap.run('a day that nobody disturbs', lambda: calls.append(counted_calls()))
+        every = 1 if os.environ.get('TEST_LONG') else max(1, sum(calls) // SHORT)
+        for at in range(1, sum(calls) + 1, every):
+            tap.run(f'ended at call {at} of {calls[0]}', killed_at, at, at % 2 == 1)
     tap.done()
 
 

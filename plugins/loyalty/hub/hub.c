@@ -26,7 +26,8 @@ struct tb_connector_state {
 
 struct hub_call {
 	struct tb_connector_state *state;
-	struct tb_call call; /* params are not touched after the request is written */
+	struct tb_call call;
+	bool again; /* its first answer was lost on the way */
 };
 
 static const char *const methods[TB_OP_COUNT] = {
@@ -112,6 +113,20 @@ tell_skew(struct tb_connector_state *state, const struct tb_exchange_end *end)
 		state->host->skew_measured(state->host, end->skew_low_us, end->skew_high_us);
 }
 
+static int post(struct hub_call *hc);
+
+/* A connection that broke under a request is no link that is down: it is said once more, with the
+ * same key. With what is left of the deadline, so one that ran out is not. */
+static bool
+say_again(struct hub_call *hc, const struct tb_exchange_end *end)
+{
+	if (end->status != 0 || end->unsent || hc->again || !hc->state->exchanges ||
+		tb_loop_now_us(hc->state->host->loop) >= hc->call.deadline_us)
+		return false;
+	hc->again = true;
+	return post(hc) == 0;
+}
+
 static void
 exchanged(const struct tb_exchange_end *end, void *userdata)
 {
@@ -120,6 +135,8 @@ exchanged(const struct tb_exchange_end *end, void *userdata)
 	struct tb_call call = hc->call;
 	char why[64];
 
+	if (say_again(hc, end))
+		return;
 	free(hc);
 	state->under_way--;
 	tell_skew(state, end);
@@ -133,35 +150,40 @@ exchanged(const struct tb_exchange_end *end, void *userdata)
 		call.userdata);
 }
 
+/* 0, or a negative errno and nothing is under way. */
+static int
+post(struct hub_call *hc)
+{
+	const struct tb_call *call = &hc->call;
+	char *body = json_dumps(call->params, JSON_COMPACT);
+	char path[64];
+
+	if (!body)
+		return -ENOMEM;
+	snprintf(path, sizeof(path), "/v1/%s", methods[call->op]);
+	return tb_exchanges_post(
+		hc->state->exchanges, path, call->key, body, call->deadline_us, exchanged, hc);
+}
+
 static void
 hub_call(struct tb_connector_state *state, const struct tb_call *call)
 {
-	char path[64];
 	struct hub_call *hc;
-	char *body;
 
 	if (state->under_way >= CALLS_MAX) {
 		answer_error(call, TB_ERROR_RATE_LIMITED, NULL);
 		return;
 	}
 	hc = calloc(1, sizeof(*hc));
-	body = json_dumps(call->params, JSON_COMPACT);
-	if (!hc || !body) {
-		free(hc);
-		free(body);
-		answer_error(call, TB_ERROR_INTERNAL, NULL);
-		return;
-	}
-	hc->state = state;
-	hc->call = *call;
-	snprintf(path, sizeof(path), "/v1/%s", methods[call->op]);
-	state->under_way++;
-	if (tb_exchanges_post(state->exchanges, path, call->key, body, call->deadline_us, exchanged,
-		    hc) < 0) {
+	if (hc) {
+		*hc = (struct hub_call){.state = state, .call = *call};
+		state->under_way++;
+		if (post(hc) == 0)
+			return;
 		state->under_way--;
 		free(hc);
-		answer_error(call, TB_ERROR_INTERNAL, NULL);
 	}
+	answer_error(call, TB_ERROR_INTERNAL, NULL);
 }
 
 /* ---- a sign of life ---- */
@@ -240,7 +262,8 @@ read_token(const char *path, char *out, char **ret_why)
 static void
 hub_stop(struct tb_connector_state *state)
 {
-	tb_exchanges_free(state->exchanges);
+	/* What is under way ends, and is not said again. */
+	tb_exchanges_free(TAKE_PTR(state->exchanges));
 	free(state);
 }
 
