@@ -30,6 +30,7 @@ const struct tillctl_command *const tillctl_commands[] = {
 	&tillctl_capture,
 	&tillctl_customer,
 	&tillctl_devices,
+	&tillctl_doctor,
 	&tillctl_export,
 	&tillctl_help,
 	&tillctl_ledger,

@@ -31,7 +31,7 @@ extern const struct tillctl_command tillctl_articles, tillctl_call, tillctl_cust
 	tillctl_status, tillctl_watch;
 
 extern const struct tillctl_command tillctl_calibrate, tillctl_capture, tillctl_replay,
-	tillctl_scan_image;
+	tillctl_scan_image, tillctl_doctor;
 
 /* The table of tillctl.c, sorted by name; ends with NULL. */
 extern const struct tillctl_command *const tillctl_commands[];

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """The installer's commands of tillctl against the real daemon and devices that do not exist: capture,
-replay, scan-image. What a device decodes to is proven elsewhere."""
+replay, scan-image, doctor. What a device decodes to is proven elsewhere."""
 
 import json
 import os
@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 from bridge import PATIENCE, ROOT, Bridge, program
 from bus import Bus, Listened, Printer
 from ctl import DONE, NO_BRIDGE, REFUSED, USAGE, Ctl
-from scanner import Wire, devices, subscribed, wait_state
+from scanner import Wire, subscribed, till_errors, wait_state
 from tap import Tap
 
 SCANS = os.path.join(ROOT, 'fixtures', 'scans')
@@ -315,10 +315,124 @@ def pictures_that_hold_nothing_or_worse():
         Ctl('/nowhere/till.sock')('scan-image', os.path.join(PICTURES, 'ticket.png'), code=NO_BRIDGE)
 
 
+class Doctor:
+    """tillctl doctor on a bridge: what it found, by check and what it is about."""
+
+    def __init__(self, bridge, *words, code, root=None, socket=None):
+        env = dict(os.environ, STATE_DIRECTORY=bridge.state)
+        words = ('doctor', '--config', bridge.conf, *(('--root', root) if root else ()), *words)
+        command = [program('tillctl'), '--socket', socket or bridge.path]
+        said = subprocess.run([*command, '--json', *words], capture_output=True, text=True, env=env)
+        assert said.returncode == code, f'exit {said.returncode}: {said.stdout}{said.stderr}'
+        result = json.loads(said.stdout)
+        assert result['ok'] == (code == DONE), result
+        self.findings = result['findings']
+        plain = subprocess.run([*command, *words], capture_output=True, text=True, env=env)
+        assert plain.returncode == code, plain
+        for finding in self.findings:
+            what = 'MB are free' if finding['check'] == 'disk' else finding['what']
+            assert what in plain.stdout, (finding, plain.stdout)
+        assert plain.stdout.rstrip().endswith('all is well' if code == DONE else 'wrong'), plain.stdout
+
+    def find(self, state, check, *words):
+        """The one finding of that kind whose text holds the words."""
+        found = [f for f in self.findings if f['state'] == state and f['check'] == check and
+                 all(word in f['what'] + f.get('about', '') + f.get('cure', '') for word in words)]
+        assert len(found) == 1, (state, check, words, self.findings)
+        return found[0]
+
+
+def all_is_well():
+    with Scanner() as s:
+        doctor = Doctor(s.bridge, code=DONE)
+        doctor.find('ok', 'device', 'counter', 'ready')
+        doctor.find('ok', 'config')
+        doctor.find('ok', 'disk')
+        s.wire.send(b'no end')
+        till_errors(s.till, 'counter', 1)
+        doctor = Doctor(s.bridge, code=DONE)
+        doctor.find('note', 'device', 'counter', 'no_terminator', 'suffix')
+
+
+def the_bridge_is_not_there():
+    bridge = Bridge()
+    try:
+        Doctor(bridge, code=REFUSED, socket='/nowhere/till.sock').find(
+            'wrong', 'bridge', '/nowhere', 'never started', 'systemctl enable')
+        bridge.start()
+        bridge.stop(signal.SIGKILL, quietly=True)
+        Doctor(bridge, code=REFUSED).find('wrong', 'bridge', 'nobody listens', 'journalctl')
+        bridge.configure('[bridge]\nsite = a\nshop = b\n')
+        Doctor(bridge, code=REFUSED).find('wrong', 'config', f'{bridge.conf}:3', 'unknown key shop')
+    finally:
+        bridge.remove()
+
+
+def what_is_ill_is_named_with_its_cure():
+    conf = ('[device counter]\ndriver = scanner-serial\naddress = tty:/dev/ttyUSB7\n'
+            '[device one]\ndriver = printer-escpos\naddress = tcp:127.0.0.1:1\n'
+            '[device two]\ndriver = printer-escpos\nprofile = default80\naddress = lp:/dev/usb/lp7\n'
+            '[codes]\ncustomer = 4* 2912*\ncoupon = 29*\n'
+            '[hub]\ntoken_file = /nowhere/token\n[http]\nkey = {key}\n')
+    with Bridge() as bridge:
+        bridge.stop()
+        key = os.path.join(bridge.folder, 'key.pem')
+        with open(key, 'w', encoding='ascii') as file:
+            file.write('secret')
+        os.chmod(key, 0o604)
+        bridge.configure(conf.format(key=key))
+        bridge.start()
+        with bridge.connect() as till:
+            till.call('customer.create', {'key': 'a', 'record': {'first_name': 'X'},
+                                          'card': '3256220450003'})
+            till.call('customer.create', {'key': 'b', 'record': {'first_name': 'Y'},
+                                          'card': '2912345678901'})
+        os.chmod(os.path.join(bridge.state, 'ledger.db'), 0o644)
+        doctor = Doctor(bridge, code=REFUSED)
+        doctor.find('wrong', 'device', 'counter', 'absent', '/dev/ttyUSB7 is not there')
+        doctor.find('note', 'device', 'counter', 'another number')
+        doctor.find('wrong', 'device', 'one', 'refuses the connection')
+        doctor.find('note', 'printer', 'one', 'no profile')
+        doctor.find('wrong', 'printer', 'none is the default', 'default = yes')
+        doctor.find('wrong', 'codes', 'customer = 4*', 'articles')
+        doctor.find('wrong', 'codes', 'coupon = 29*', 'ambiguous')
+        doctor.find('wrong', 'cards', '1 of the cards', '[codes]')
+        doctor.find('wrong', 'file', '/nowhere/token', 'tillctl pair')
+        doctor.find('wrong', 'file', key, 'everybody')
+        doctor.find('wrong', 'state', 'ledger.db', '0644')
+
+
+def a_machine_with_its_culprits():
+    """The same looked at in a folder: ModemManager, CUPS, a scanner that is a keyboard."""
+    files = {'proc/17/comm': 'ModemManager\n', 'proc/18/comm': 'cupsd\n', 'proc/self/comm': 'x\n',
+             'sys/class/input/event5/device/name': 'Honeywell Scanner Keyboard\n',
+             'sys/class/input/event5/device/capabilities/key': 'e080ffdf01cfffff fffffffffffffffe\n',
+             'sys/class/input/event5/device/id/vendor': '0c2e\n',
+             'sys/class/input/event5/device/id/product': '0200\n',
+             'sys/class/input/event6/device/name': 'AT Translated Set 2 keyboard\n',
+             'dev/ttyUSB7': '', 'dev/serial/by-id/none': ''}
+    conf = ('[device counter]\ndriver = scanner-serial\naddress = tty:/dev/ttyUSB7\n'
+            '[device receipts]\ndriver = printer-escpos\nprofile = default80\n'
+            'address = lp:/dev/usb/lp7\n')
+    with Bridge(conf) as bridge, tempfile.TemporaryDirectory() as root:
+        root = os.path.realpath(root)
+        for path, text in files.items():
+            os.makedirs(os.path.join(root, os.path.dirname(path)), exist_ok=True)
+            with open(os.path.join(root, path), 'w', encoding='ascii') as file:
+                file.write(text)
+        os.symlink('../../ttyUSB7', os.path.join(root, 'dev/serial/by-id/usb-FT1'))
+        doctor = Doctor(bridge, code=REFUSED, root=root)
+        doctor.find('wrong', 'program', 'ModemManager', 'AT commands', 'rules')
+        doctor.find('wrong', 'program', 'cupsd', 'lpadmin')
+        doctor.find('wrong', 'keyboard', 'Honeywell', '0c2e:0200', 'HID POS', 'scanner-wedge')
+        doctor.find('note', 'device', 'counter', 'tty:/dev/serial/by-id/usb-FT1')
+
+
 TESTS = (captured_and_replayed, a_payment_card_is_written_as_refused, captured_while_it_is_pulled,
          reports_are_recorded_with_their_descriptor, a_printer_is_recorded_both_ways,
          captures_that_cannot_be, replays_that_need_no_bridge, pictures_are_scanned,
-         pictures_that_hold_nothing_or_worse)
+         pictures_that_hold_nothing_or_worse, all_is_well, the_bridge_is_not_there,
+         what_is_ill_is_named_with_its_cure, a_machine_with_its_culprits)
 
 
 def main():

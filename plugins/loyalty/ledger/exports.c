@@ -48,6 +48,14 @@ struct list {
 
 static const struct list lists[] = {
 	{
+		.what = "cards",
+		.sql = "SELECT c.id, c.id, group_concat(k.number, ' ') FROM customers c"
+		       " JOIN cards k ON k.customer = c.id WHERE c.id > ?1"
+		       " AND c.created_at >= ?3 AND c.created_at < ?4 GROUP BY c.id"
+		       " ORDER BY c.id LIMIT ?2",
+		.columns = {{"customer", CELL_CUSTOMER}, {"cards", CELL_TEXT}},
+	},
+	{
 		.what = "coupons",
 		.sql = "SELECT k.id, k.code, k.rule, k.reward, k.title, k.state, k.issued_at,"
 		       " k.valid_to, k.printed_at, k.customer, " PERSON ", " CONSENTS
