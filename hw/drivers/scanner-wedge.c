@@ -18,7 +18,9 @@
 #include "hw/transport/uinput.h"
 
 #define DEBOUNCE_US UINT64_C(500000)
-#define REPORT_MAX 32 /* events of one report, for who records it */
+#define SWIPE_MAX 256  /* characters; what is longer is no payment card's */
+#define CARD_DIGITS 13 /* and more */
+#define REPORT_MAX 32  /* events of one report, for who records it */
 
 struct tb_device {
 	const struct tb_device_host *host;
@@ -42,11 +44,13 @@ struct tb_device {
 	struct tb_typed_on *typed; /* NULL: pass-through is off */
 	enum tb_verdict verdict;   /* of the report under way */
 	enum tb_verdict last;      /* of the last code */
-	enum tb_verdict streaming; /* of a code that is too long, up to its end */
+	bool overlong;             /* the code under way is too long */
+	enum tb_verdict streaming; /* and that is what becomes of it, once it is known */
 
 	char *layout;
 	struct tb_wedge_layout *search; /* NULL: nobody asks for the layout */
 
+	bool recorded;
 	uint8_t report[REPORT_MAX][8];
 	size_t n_report;
 };
@@ -72,17 +76,46 @@ forget_text(struct tb_device *device)
 	device->text_len = 0;
 }
 
-/* Text that became no code. A number of a payment card goes nowhere. */
+/* Whether a payment card's tracks or number stand in the text, whatever stands around them. */
+static bool
+holds_card(const struct tb_device *device)
+{
+	const uint8_t *p = device->text, *end = p + device->text_len;
+
+	if (whose(device, p, device->text_len) == TB_WHOSE_NOBODYS)
+		return true;
+	while (p < end) {
+		size_t n = 0;
+
+		while (p + n < end && p[n] >= '0' && p[n] <= '9')
+			n++;
+		if (n >= CARD_DIGITS && whose(device, p, n) == TB_WHOSE_NOBODYS)
+			return true;
+		p += n + 1;
+	}
+	return false;
+}
+
+/* What becomes of text that is no code. A number of a payment card goes nowhere. */
+static enum tb_verdict
+verdict_of_text(const struct tb_device *device)
+{
+	if (!holds_card(device))
+		return TB_VERDICT_PASS;
+	tb_wire_tap(device->host, TB_WIRE_SPOILED, NULL, 0);
+	return TB_VERDICT_DROP;
+}
+
 static void
 drop(struct tb_device *device, const char *reason)
 {
-	if (whose(device, device->text, device->text_len) == TB_WHOSE_NOBODYS) {
-		tb_wire_tap(device->host, TB_WIRE_SPOILED, NULL, 0);
-		device->verdict = TB_VERDICT_DROP;
-	} else {
-		device->verdict = TB_VERDICT_PASS;
-	}
 	tb_scan_dropped(device->host, reason);
+	/* it may go on for long, and only the whole of it tells whether it is a payment card */
+	device->overlong = !strcmp(reason, "code_too_long");
+	if (device->overlong)
+		return;
+	device->verdict = verdict_of_text(device);
+	forget_text(device);
 }
 
 static void
@@ -95,16 +128,16 @@ on_frame(const uint8_t *code, size_t len, const char *reason, void *userdata)
 		tb_wedge_layout_end(device->search);
 	} else if (reason) {
 		drop(device, reason);
-	} else if (!device->typed) {
-		tb_scanned(device->host, &device->double_read, code, len, NULL);
+		return;
 	} else {
+		/* a label that is read twice is one article for the till program as well */
 		bool again = tb_double_read_knows(
 			&device->double_read, code, len, tb_loop_now_us(device->host->loop));
 
-		/* a label that is read twice is one article for the till program as well */
-		device->verdict = again || whose(device, code, len) != TB_WHOSE_OTHERS
-		                          ? TB_VERDICT_DROP
-		                          : TB_VERDICT_PASS;
+		if (device->typed)
+			device->verdict = again || whose(device, code, len) != TB_WHOSE_OTHERS
+			                          ? TB_VERDICT_DROP
+			                          : TB_VERDICT_PASS;
 		tb_scanned(device->host, &device->double_read, code, len, NULL);
 	}
 	forget_text(device);
@@ -142,21 +175,32 @@ on_key(struct tb_device *device, const struct input_event *event)
 	explicit_bzero(text, sizeof(text));
 }
 
-/* For who records it: type, code and value of each event, little-endian. */
 static void
-note(struct tb_device *device, const struct input_event *event)
+add_note(struct tb_device *device, unsigned type, unsigned code, uint32_t value)
 {
 	uint8_t *out;
 
-	if (!device->host->tap || device->n_report == REPORT_MAX)
+	if (device->n_report == REPORT_MAX)
 		return;
 	out = device->report[device->n_report++];
 	for (int i = 0; i < 2; i++) {
-		out[i] = (uint8_t)(event->type >> 8 * i);
-		out[2 + i] = (uint8_t)(event->code >> 8 * i);
+		out[i] = (uint8_t)(type >> 8 * i);
+		out[2 + i] = (uint8_t)(code >> 8 * i);
 	}
 	for (int i = 0; i < 4; i++)
-		out[4 + i] = (uint8_t)((uint32_t)event->value >> 8 * i);
+		out[4 + i] = (uint8_t)(value >> 8 * i);
+}
+
+/* For who records it: type, code and value of each event, little-endian; the light that was on
+ * before goes first. */
+static void
+note(struct tb_device *device, const struct input_event *event)
+{
+	if (device->host->tap && !device->recorded && tb_evdev_caps(device->evdev))
+		add_note(device, EV_LED, LED_CAPSL, 1);
+	device->recorded = device->host->tap != NULL;
+	if (device->recorded)
+		add_note(device, event->type, event->code, (uint32_t)event->value);
 }
 
 /* Keys that are no code and stand behind its end are its own: the LF of a CR LF, Enter alone. */
@@ -164,6 +208,21 @@ static enum tb_verdict
 verdict_of_end(const struct tb_device *device, uint64_t silent_us)
 {
 	return silent_us < device->frame.config.idle_us ? device->last : TB_VERDICT_PASS;
+}
+
+/* Of a code that is too long: held as long as it may be a payment card, then as it comes. */
+static enum tb_verdict
+verdict_of_overlong(struct tb_device *device, bool ended)
+{
+	enum tb_verdict verdict = device->streaming;
+
+	if (verdict == TB_VERDICT_HOLD && (ended || device->text_len >= SWIPE_MAX))
+		verdict = verdict_of_text(device);
+	device->streaming = ended ? TB_VERDICT_HOLD : verdict;
+	device->overlong = !ended;
+	if (ended)
+		forget_text(device);
+	return verdict;
 }
 
 static void
@@ -174,12 +233,11 @@ end_report(struct tb_device *device, uint64_t silent_us)
 	if (device->broken) {
 		device->verdict = TB_VERDICT_DROP;
 		device->broken = !device->text_ends;
-	} else if (device->streaming != TB_VERDICT_HOLD) {
-		device->verdict = device->streaming;
+	} else if (device->overlong) {
+		device->verdict = verdict_of_overlong(device, !pending);
 	} else if (device->verdict == TB_VERDICT_HOLD && device->text_ends && !pending) {
 		device->verdict = verdict_of_end(device, silent_us);
 	}
-	device->streaming = device->frame.too_long ? device->verdict : TB_VERDICT_HOLD;
 	if (device->typed)
 		tb_typed_on_report(device->typed, device->verdict);
 	if (device->verdict != TB_VERDICT_HOLD)
@@ -217,11 +275,13 @@ on_event(const struct input_event *event, void *userdata)
 static void
 set_idle(struct tb_device *device)
 {
-	uint64_t at_us = tb_frame_deadline(&device->frame);
+	uint64_t at_us = TB_NEVER;
 
-	if (device->broken || (device->typed && tb_typed_on_holds(device->typed)))
+	/* from the last key and not the last character: a number on the keypad takes a while */
+	if (device->broken || tb_frame_deadline(&device->frame) != UINT64_MAX ||
+		(device->typed && tb_typed_on_holds(device->typed)))
 		at_us = device->last_us + device->frame.config.idle_us;
-	if (at_us == UINT64_MAX)
+	if (at_us == TB_NEVER)
 		tb_wire_tap(device->host, TB_WIRE_REST, NULL, 0);
 	tb_source_set_timer(device->idle, at_us);
 }
@@ -234,17 +294,15 @@ on_pause(void *userdata)
 
 /* What is left behind the last code, or never became one. */
 static enum tb_verdict
-verdict_of_silence(const struct tb_device *device)
+verdict_of_silence(struct tb_device *device)
 {
 	if (device->broken || device->search)
 		return TB_VERDICT_DROP;
+	if (device->overlong)
+		return verdict_of_overlong(device, true);
 	if (device->verdict != TB_VERDICT_HOLD)
 		return device->verdict;
-	if (device->streaming != TB_VERDICT_HOLD)
-		return device->streaming;
-	if (whose(device, device->text, device->text_len) == TB_WHOSE_NOBODYS)
-		return TB_VERDICT_DROP;
-	return TB_VERDICT_PASS;
+	return verdict_of_text(device);
 }
 
 /* Silence is only silence when nothing waits in the kernel: a busy moment of ours is none. */
@@ -262,7 +320,7 @@ on_idle(void *userdata)
 	if (device->typed)
 		tb_typed_on_settle(device->typed, device->verdict);
 	device->broken = false;
-	device->verdict = device->streaming = TB_VERDICT_HOLD;
+	device->verdict = TB_VERDICT_HOLD;
 	device->last = TB_VERDICT_PASS;
 	forget_text(device);
 	set_idle(device);
@@ -273,6 +331,7 @@ on_missed(const uint8_t keys[(KEY_MAX + 8) / 8], void *userdata)
 {
 	struct tb_device *device = userdata;
 
+	note(device, &(struct input_event){.type = EV_SYN, .code = SYN_DROPPED});
 	tb_keymap_resync(device->keymap, keys, (KEY_MAX + 8) / 8);
 	tb_frame_reset(&device->frame);
 	forget_text(device);
@@ -281,6 +340,7 @@ on_missed(const uint8_t keys[(KEY_MAX + 8) / 8], void *userdata)
 	if (device->typed)
 		tb_typed_on_resync(device->typed, keys, (KEY_MAX + 8) / 8);
 	device->broken = true;
+	device->overlong = false;
 	device->last_us = tb_loop_now_us(device->host->loop);
 	device->verdict = device->streaming = TB_VERDICT_HOLD;
 	tb_scan_dropped(device->host, "keys_lost");
