@@ -17,7 +17,10 @@ static const char usage[] =
 	"    a printer; commands on its standard input, see hw/sim/README.md\n"
 	"tillsim scanner --pty LINK [--terminator cr|lf|crlf|tab|none] [--prefix S] [--suffix S] "
 	"[--aim]\n"
-	"    a serial scanner; codes on its standard input, one a line, C escapes\n";
+	"    a serial scanner; codes on its standard input, one a line, C escapes\n"
+	"tillsim wedge [--layout L] [--terminator cr|lf|crlf|tab|none] [--bus]\n"
+	"    [--vid VID] [--pid PID] [--serial S] [--gap-us N]\n"
+	"    a scanner that types, through uinput or on a fake bus; codes likewise\n";
 
 static const struct {
 	const char *name;
@@ -26,6 +29,7 @@ static const struct {
 	{"printer", tb_sim_printer},
 	{"render", tb_sim_render},
 	{"scanner", tb_sim_scanner},
+	{"wedge", tb_sim_wedge},
 };
 
 int

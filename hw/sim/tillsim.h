@@ -12,6 +12,7 @@
 int tb_sim_render(int argc, char **argv);
 int tb_sim_printer(int argc, char **argv);
 int tb_sim_scanner(int argc, char **argv);
+int tb_sim_wedge(int argc, char **argv);
 
 /* Says on stderr what is wrong with the arguments; returns TB_SIM_USAGE. */
 int tb_sim_usage(const char *format, ...) TB_PRINTF(1, 2);

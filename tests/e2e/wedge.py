@@ -398,6 +398,32 @@ def no_debugger_sees_an_open_wedge():
             bridge.remove()
 
 
+def tillsim_has_one():
+    """A wedge that a vendor of tills can use without hardware."""
+    sim = Listened([program('tillsim'), 'wedge', '--bus', '--layout', 'fr', '--serial', 'S1'])
+    bridge = Bridge('[device counter]\ndriver = scanner-wedge\naddress = usb:0c2e:0204:S1\n'
+                    'layout = fr\n')
+    try:
+        bus = Bus.__new__(Bus)
+        bus.folder = sim.wait_line('bus ').split(' ', 1)[1]
+        assert sim.wait_line('listening') == 'listening /dev/input/event0'
+        start_on(bus, bridge)
+        with subscribed(bridge) as till:
+            wait_state(till, 'counter', 'ready')
+            sim.say('TB:Été-1\\x1d2')
+            assert till.event('scan')['code'] == 'TB:Été-1\x1d2'
+            sim.say('!hangup')
+            till.event('device', lambda p: p['state'] == 'absent')
+            sim.say('!plug')
+            till.event('device', lambda p: p['state'] == 'ready')
+            sim.say('2')
+            assert till.event('scan')['code'] == '2'
+        bridge.stop()
+    finally:
+        sim.end()
+        bridge.remove()
+
+
 def calibrated(bridge, bus, code=None):
     """What tillctl calibrate shows and finds, as lines of JSON."""
     ctl = Listened([program('tillctl'), '--socket', bridge.path, '--json', 'calibrate', 'counter'])
@@ -476,7 +502,8 @@ def main():
                   without_access_the_cure_is_told, bad_keys_cost_one_code,
                   what_is_not_ours_is_typed_on, without_uinput_it_says_so,
                   a_payment_card_leaves_no_trace, no_debugger_sees_an_open_wedge,
-                  one_code_tells_the_layout, the_code_is_printed_and_the_section_written):
+                  tillsim_has_one, one_code_tells_the_layout,
+                  the_code_is_printed_and_the_section_written):
         tap.run(check.__name__.replace('_', ' '), check)
     tap.done()
 
