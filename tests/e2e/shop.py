@@ -3,6 +3,7 @@
 program, articles and customers loaded with tillctl as its owner would."""
 
 import os
+import socket
 import subprocess
 import sys
 
@@ -28,8 +29,19 @@ SCANNER = {'vid': '0403', 'pid': '6001', 'serial': 'SC0001', 'port': '1-1',
            'product': 'Serial\\x20scanner'}
 
 
+HUB = '''
+[loyalty]
+connector = hub
+[hub]
+url = http://127.0.0.1:{port}
+token_file = {token_file}
+'''
+
+
 class Shop:
-    def __init__(self, name, out=None, conf='', heard=None, **bridge):
+    """hub: the account is kept by another daemon, and the line to it can be cut."""
+
+    def __init__(self, name, out=None, conf='', heard=None, hub=False, **bridge):
         self.folder = os.path.join(ROOT, 'fixtures', 'shops', name)
         self.bus = Bus()
         self.bus.plug('ttyUSB0', **SCANNER)
@@ -39,6 +51,7 @@ class Shop:
         self.printer = Printer(out or os.path.join(self.bridge.folder, 'paper'))
         self.bridge.configure(read(self.bridge.conf).replace('127.0.0.1:0',
                                                              f'127.0.0.1:{self.printer.port}'))
+        self.hub = self.far_ledger(head, **bridge) if hub else None
 
     def __enter__(self):
         try:
@@ -51,7 +64,25 @@ class Shop:
     def __exit__(self, kind, *_):
         self.end(quietly=kind is not None)
 
+    def far_ledger(self, head, **bridge):
+        port = free_port()
+        hub = Bridge(f'{head}[http]\nlisten = 127.0.0.1:{port}\n', **{**bridge, 'till': 'hub'})
+        token_file = os.path.join(hub.folder, 'token')
+        self.bridge.configure(read(self.bridge.conf) + HUB.format(port=port, token_file=token_file))
+        return hub
+
+    def start_hub(self):
+        """The till may do there what its own people may do here."""
+        self.hub.start()
+        token_file = os.path.join(self.hub.folder, 'token')
+        if not os.path.exists(token_file):
+            with self.hub.connect() as manager, \
+                    open(os.open(token_file, os.O_WRONLY | os.O_CREAT, 0o600), 'w', encoding='utf-8') as file:
+                file.write(manager.call('token.create', {'till': '2', 'roles': ['till', 'manager']})['token'])
+
     def start(self):
+        if self.hub:
+            self.start_hub()
         self.bridge.start(env=self.bus.environment())
         self.load()
 
@@ -59,8 +90,12 @@ class Shop:
         try:
             if self.bridge.process:
                 self.bridge.stop(quietly=quietly)
+            if self.hub and self.hub.process:
+                self.hub.stop(quietly=quietly)
         finally:
             self.bridge.remove()
+            if self.hub:
+                self.hub.remove()
             self.printer.process.end()
             self.bus.process.end()
 
@@ -86,6 +121,12 @@ class Shop:
 
     def scan(self, code):
         self.bus.scan('ttyUSB0', code)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
 
 
 def read(path):

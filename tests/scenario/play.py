@@ -49,11 +49,13 @@ class Scene(Story):
 
     def step(self, step):
         known = {'say', 'call', 'params', 'expect', 'expect_error', 'expect_data', 'save', 'as', 'scan',
-                 'event', 'printed', 'until'}
+                 'event', 'printed', 'until', 'line'}
         if set(step) - known:
             raise Mismatch(f'nobody knows {sorted(set(step) - known)}')
         if 'scan' in step or step.get('call') == 'scan.submit':
             self.till().events.clear()  # what was read before is no answer to this
+        if 'line' in step:
+            {'cut': self.shop.hub.stop, 'mended': self.shop.start_hub}[step['line']]()
         if 'call' in step:
             self.play_step(step)
         if 'scan' in step:
@@ -67,14 +69,14 @@ class Scene(Story):
 def main():
     scenario, tap = json.loads(read(sys.argv[1])), Tap()
     options = {key: scenario[key] for key in ('site', 'currency') if key in scenario}
-    with Shop(scenario['shop'], conf=scenario.get('conf', ''), **options) as shop:
+    with Shop(scenario['shop'], conf=scenario.get('conf', ''), hub=scenario.get('hub', False), **options) as shop:
         scene = Scene(scenario, shop)
         for step in scenario['steps']:
             tap.run(step['say'], scene.step, step)
             if tap.failures:
                 break  # what follows would only tell of the same thing
         else:
-            tap.run('the ledger adds up', shop.bridge.verify)
+            tap.run('the ledger adds up', (shop.hub or shop.bridge).verify)
         tap.point(tap.points >= len(scenario['steps']), 'the story was told to its end')
     tap.done()
 
