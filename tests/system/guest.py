@@ -32,7 +32,7 @@ def main():
     tap = Told()
     names = ['service']
     if os.path.exists('/dev/vdb'):
-        names += ['scanners', 'printers']
+        names += ['scanners', 'printers', 'wedge', 'story']
     only = outside.ask('only')
     install_users()
     for name in names:

@@ -35,10 +35,10 @@ def journal(count=40, *words):
                *(words or ('-u', 'tillbridge.service')), check=False)
 
 
-def configure(text=''):
+def configure(text='', head=''):
     """A new configuration, and the service started with it."""
     with open(CONF, 'w', encoding='utf-8') as file:
-        file.write('[bridge]\nsite = lyon-1\ntill = 2\ncurrency = EUR\n' + text)
+        file.write(f'[bridge]\nsite = lyon-1\ntill = 2\ncurrency = EUR\n{head}{text}')
     run('systemctl', 'restart', 'tillbridge.service')
 
 
