@@ -22,22 +22,32 @@
 #define IDLE_CONNECTION_S 118L
 #define CLOCK_COARSE_US 20000 /* how late a second may begin for who writes the header */
 #define REQUEST_HEADER "Tillbridge-Request"
+#define SPARE_MAX TB_EXCHANGE_CONNECTIONS  /* slots that are kept for the next requests */
+#define KEPT_BYTES_MAX ((size_t)64 * 1024) /* of an answer's memory, kept with its slot */
 
 struct tb_exchanges {
 	struct tb_loop *loop;
 	CURLM *multi;
 	struct tb_source *timer;
-	char *url, *ca_file, *authorization, *site, *till;
+	uint64_t timer_at_us, wanted_us; /* what it is set to, and what libcurl asked for */
+	char *url, *ca_file;
+	struct curl_slist *headers; /* those of every request */
 	struct tb_list running;
+	unsigned n_running;
+	struct tb_list spare; /* struct exchange.node */
+	unsigned n_spare;
 	struct tb_list sockets;
 	uint64_t next_id, epoch;
 };
 
+/* A slot. Its handle is set up once, and serves one request after the other. */
 struct exchange {
 	struct tb_list node;
 	struct tb_exchanges *owner;
 	CURL *easy;
-	struct curl_slist *headers;
+	struct curl_slist id_header, key_header; /* before those of every request */
+	char id_line[sizeof(REQUEST_HEADER) + 48];
+	char key_line[320];
 	char *body;
 	char id[40];
 	char echoed[40];
@@ -66,10 +76,27 @@ exchange_free(struct exchange *x)
 		curl_multi_remove_handle(x->owner->multi, x->easy);
 		curl_easy_cleanup(x->easy);
 	}
-	curl_slist_free_all(x->headers);
 	tb_buf_done(&x->answer);
 	free(x->body);
 	free(x);
+}
+
+/* Back to the spare ones. */
+static void
+put_away(struct exchange *x)
+{
+	struct tb_exchanges *xs = x->owner;
+
+	if (xs->n_spare >= SPARE_MAX || x->answer.cap > KEPT_BYTES_MAX) {
+		exchange_free(x);
+		return;
+	}
+	curl_multi_remove_handle(xs->multi, x->easy);
+	free(x->body);
+	x->body = NULL;
+	tb_list_remove(&x->node);
+	tb_list_append(&xs->spare, &x->node);
+	xs->n_spare++;
 }
 
 /* The header counts whole seconds, and was written at some time between asking and now. */
@@ -107,8 +134,9 @@ end(struct exchange *x, CURLcode code)
 		if (x->has_date)
 			measure_skew(x, tb_loop_wall_us(x->owner->loop), &e);
 	}
+	x->owner->n_running--;
 	x->fn(&e, x->userdata);
-	exchange_free(x);
+	put_away(x);
 }
 
 static void
@@ -128,14 +156,44 @@ finish_done(struct tb_exchanges *xs)
 	}
 }
 
+/* Each request has a deadline, and nearly none is reached: one that goes off in vain is cheaper
+ * than setting it anew each time. */
+static void
+arm(struct tb_exchanges *xs)
+{
+	if (xs->wanted_us >= xs->timer_at_us)
+		return;
+	xs->timer_at_us = xs->wanted_us;
+	tb_source_set_timer(xs->timer, xs->wanted_us);
+}
+
+static int
+set_timer(CURLM *multi, long timeout_ms, void *userdata)
+{
+	struct tb_exchanges *xs = userdata;
+
+	xs->wanted_us = timeout_ms < 0 ? TB_NEVER
+	                               : tb_loop_now_us(xs->loop) + (uint64_t)timeout_ms * 1000;
+	arm(xs);
+	return 0;
+}
+
 static void
 on_timer(void *userdata)
 {
 	struct tb_exchanges *xs = userdata;
+	long left_ms;
 	int running;
 
-	curl_multi_socket_action(xs->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	finish_done(xs);
+	xs->timer_at_us = TB_NEVER;
+	if (xs->wanted_us <= tb_loop_now_us(xs->loop)) {
+		curl_multi_socket_action(xs->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+		finish_done(xs);
+		/* Of one that was a moment too early it does not tell again by itself. */
+		if (curl_multi_timeout(xs->multi, &left_ms) == CURLM_OK)
+			set_timer(xs->multi, left_ms == 0 ? 1 : left_ms, xs);
+	}
+	arm(xs);
 }
 
 static void
@@ -193,18 +251,6 @@ watch_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, void *socke
 	return 0;
 }
 
-static int
-set_timer(CURLM *multi, long timeout_ms, void *userdata)
-{
-	struct tb_exchanges *xs = userdata;
-
-	if (timeout_ms < 0)
-		tb_source_set_timer(xs->timer, TB_NEVER);
-	else
-		tb_source_set_timer_in(xs->timer, (uint64_t)timeout_ms * 1000);
-	return 0;
-}
-
 static size_t
 take_body(char *data, size_t size, size_t n, void *userdata)
 {
@@ -245,6 +291,39 @@ take_header(char *line, size_t size, size_t n, void *userdata)
 	return size * n;
 }
 
+static int
+add_header(struct tb_exchanges *xs, const char *format, const char *value)
+{
+	_cleanup_free_ char *line = NULL;
+	struct curl_slist *more;
+
+	if (asprintf(&line, format, value) < 0) {
+		line = NULL;
+		return -ENOMEM;
+	}
+	more = curl_slist_append(xs->headers, line);
+	if (!more)
+		return -ENOMEM;
+	xs->headers = more;
+	return 0;
+}
+
+static int
+add_headers(struct tb_exchanges *xs, const struct tb_exchange_settings *settings)
+{
+	int r = add_header(xs, "%s", "Content-Type: application/json");
+
+	if (r == 0)
+		r = add_header(xs, "%s", "Expect:"); /* no waiting for 100-continue */
+	if (r == 0)
+		r = add_header(xs, "Tillbridge-Site: %s", settings->site);
+	if (r == 0)
+		r = add_header(xs, "Tillbridge-Till: %s", settings->till);
+	if (r == 0 && settings->token)
+		r = add_header(xs, "Authorization: Bearer %s", settings->token);
+	return r;
+}
+
 int
 tb_exchanges_new(struct tb_loop *loop, const struct tb_exchange_settings *settings,
 	struct tb_exchanges **ret, char **ret_why)
@@ -254,19 +333,16 @@ tb_exchanges_new(struct tb_loop *loop, const struct tb_exchange_settings *settin
 	if (!xs)
 		return -ENOMEM;
 	xs->loop = loop;
+	xs->timer_at_us = xs->wanted_us = TB_NEVER;
 	tb_list_init(&xs->running);
+	tb_list_init(&xs->spare);
 	tb_list_init(&xs->sockets);
 	xs->url = strdup(settings->url);
 	xs->ca_file = settings->ca_file ? strdup(settings->ca_file) : NULL;
-	xs->site = strdup(settings->site);
-	xs->till = strdup(settings->till);
-	if (settings->token &&
-		asprintf(&xs->authorization, "Authorization: Bearer %s", settings->token) < 0)
-		xs->authorization = NULL;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
 		xs->multi = curl_multi_init();
-	if (!xs->url || !xs->site || !xs->till || (settings->ca_file && !xs->ca_file) ||
-		(settings->token && !xs->authorization) || !xs->multi ||
+	if (!xs->url || (settings->ca_file && !xs->ca_file) || !xs->multi ||
+		add_headers(xs, settings) < 0 ||
 		tb_loop_add_timer(loop, 1000, on_timer, xs, &xs->timer) < 0 ||
 		getrandom(&xs->epoch, sizeof(xs->epoch), 0) < 0) {
 		tb_exchanges_free(xs);
@@ -291,6 +367,8 @@ tb_exchanges_free(struct tb_exchanges *xs)
 		return;
 	while (!tb_list_empty(&xs->running))
 		end(tb_list_first(&xs->running, struct exchange, node), CURLE_ABORTED_BY_CALLBACK);
+	while (!tb_list_empty(&xs->spare))
+		exchange_free(tb_list_first(&xs->spare, struct exchange, node));
 	if (xs->multi)
 		curl_multi_cleanup(xs->multi);
 	tb_list_for_each_safe(w, next, &xs->sockets, node)
@@ -299,58 +377,16 @@ tb_exchanges_free(struct tb_exchanges *xs)
 	curl_global_cleanup();
 	free(xs->url);
 	free(xs->ca_file);
-	free(xs->authorization);
-	free(xs->site);
-	free(xs->till);
+	curl_slist_free_all(xs->headers);
 	free(xs);
 }
 
-static int
-add_header(struct exchange *x, const char *format, const char *value)
-{
-	_cleanup_free_ char *line = NULL;
-	struct curl_slist *more;
-
-	if (asprintf(&line, format, value) < 0) {
-		line = NULL;
-		return -ENOMEM;
-	}
-	more = curl_slist_append(x->headers, line);
-	if (!more)
-		return -ENOMEM;
-	x->headers = more;
-	return 0;
-}
-
-static int
-add_headers(struct exchange *x, const char *key)
-{
-	int r = add_header(x, "%s", "Content-Type: application/json");
-
-	if (r == 0)
-		r = add_header(x, "%s", "Expect:"); /* no waiting for 100-continue */
-	if (r == 0)
-		r = add_header(x, REQUEST_HEADER ": %s", x->id);
-	if (r == 0)
-		r = add_header(x, "Tillbridge-Site: %s", x->owner->site);
-	if (r == 0)
-		r = add_header(x, "Tillbridge-Till: %s", x->owner->till);
-	if (r == 0 && x->owner->authorization)
-		r = add_header(x, "%s", x->owner->authorization);
-	/* A structured string: the quotes belong to it. Keys are printable ASCII without them, or
-	 * the key in the body serves alone. */
-	if (r == 0 && key && !strpbrk(key, "\"\\"))
-		r = add_header(x, "Idempotency-Key: \"%s\"", key);
-	return r;
-}
-
 static void
-set_options(struct exchange *x, const char *url, long timeout_ms)
+set_fixed_options(struct exchange *x)
 {
 	CURL *c = x->easy;
 
 	curl_easy_setopt(c, CURLOPT_PRIVATE, (char *)x);
-	curl_easy_setopt(c, CURLOPT_URL, url);
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c, CURLOPT_PROXY, ""); /* the environment's proxies are not ours */
@@ -358,11 +394,6 @@ set_options(struct exchange *x, const char *url, long timeout_ms)
 	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	curl_easy_setopt(c, CURLOPT_PIPEWAIT, 1L);
 	curl_easy_setopt(c, CURLOPT_POST, 1L);
-	curl_easy_setopt(c, CURLOPT_POSTFIELDS, x->body);
-	curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(x->body));
-	curl_easy_setopt(c, CURLOPT_HTTPHEADER, x->headers);
-	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, timeout_ms);
-	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, TB_MIN(timeout_ms, CONNECT_TIMEOUT_MS));
 	curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, IDLE_CONNECTION_S);
 	curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_body);
@@ -376,41 +407,103 @@ set_options(struct exchange *x, const char *url, long timeout_ms)
 	}
 }
 
+static struct exchange *
+take_slot(struct tb_exchanges *xs)
+{
+	struct exchange *x;
+
+	if (!tb_list_empty(&xs->spare)) {
+		x = tb_list_first(&xs->spare, struct exchange, node);
+		tb_list_remove(&x->node);
+		tb_list_init(&x->node);
+		xs->n_spare--;
+		tb_buf_reset(&x->answer);
+		return x;
+	}
+	x = calloc(1, sizeof(*x));
+	if (!x)
+		return NULL;
+	x->owner = xs;
+	x->answer = TB_BUF_INIT(TB_EXCHANGE_BODY_MAX);
+	tb_list_init(&x->node);
+	x->easy = curl_easy_init();
+	if (!x->easy) {
+		exchange_free(x);
+		return NULL;
+	}
+	set_fixed_options(x);
+	return x;
+}
+
+static void
+set_headers(struct exchange *x, const char *key)
+{
+	int n = -1;
+
+	snprintf(x->id_line, sizeof(x->id_line), REQUEST_HEADER ": %s", x->id);
+	x->id_header = (struct curl_slist){.data = x->id_line, .next = x->owner->headers};
+	/* A structured string: the quotes belong to it. Keys are printable ASCII without them, or
+	 * the key in the body serves alone. */
+	if (key && !strpbrk(key, "\"\\"))
+		n = snprintf(x->key_line, sizeof(x->key_line), "Idempotency-Key: \"%s\"", key);
+	if (n > 0 && (size_t)n < sizeof(x->key_line)) {
+		x->key_header = (struct curl_slist){.data = x->key_line, .next = x->owner->headers};
+		x->id_header.next = &x->key_header;
+	}
+	curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, &x->id_header);
+}
+
+/* The first step is taken at once, what comes of it is told later. */
+static int
+begin(struct exchange *x, const char *url, long timeout_ms)
+{
+	struct tb_exchanges *xs = x->owner;
+	int running;
+
+	curl_easy_setopt(x->easy, CURLOPT_URL, url);
+	curl_easy_setopt(x->easy, CURLOPT_POSTFIELDS, x->body);
+	curl_easy_setopt(x->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(x->body));
+	curl_easy_setopt(x->easy, CURLOPT_TIMEOUT_MS, timeout_ms);
+	curl_easy_setopt(
+		x->easy, CURLOPT_CONNECTTIMEOUT_MS, TB_MIN(timeout_ms, CONNECT_TIMEOUT_MS));
+	if (curl_multi_add_handle(xs->multi, x->easy) != CURLM_OK)
+		return -EIO;
+	tb_list_append(&xs->running, &x->node);
+	xs->n_running++;
+	curl_multi_socket_action(xs->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	if ((unsigned)running < xs->n_running) {
+		xs->wanted_us = 0;
+		arm(xs);
+	}
+	return 0;
+}
+
 int
 tb_exchanges_post(struct tb_exchanges *xs, const char *path, const char *key, char *body,
 	uint64_t deadline_us, tb_exchange_fn fn, void *userdata)
 {
-	_cleanup_free_ char *url = NULL;
 	uint64_t now_us = tb_loop_now_us(xs->loop);
-	struct exchange *x = calloc(1, sizeof(*x));
 	long timeout_ms = deadline_us > now_us ? (long)((deadline_us - now_us + 999) / 1000) : 1;
-	int r = -ENOMEM;
+	struct exchange *x = take_slot(xs);
+	char url[512];
+	int r;
 
-	if (!x) {
+	if (!x || snprintf(url, sizeof(url), "%s%s", xs->url, path) >= (int)sizeof(url)) {
+		if (x)
+			exchange_free(x);
 		free(body);
 		return -ENOMEM;
 	}
-	x->owner = xs;
 	x->body = body;
 	x->fn = fn;
 	x->userdata = userdata;
-	x->answer = TB_BUF_INIT(TB_EXCHANGE_BODY_MAX);
 	x->sent_wall_us = tb_loop_wall_us(xs->loop);
-	tb_list_init(&x->node);
+	x->echoed[0] = x->content_type[0] = x->error[0] = '\0';
+	x->has_date = false;
 	snprintf(x->id, sizeof(x->id), "%016" PRIx64 "-%" PRIu64, xs->epoch, ++xs->next_id);
-	if (asprintf(&url, "%s%s", xs->url, path) < 0)
-		url = NULL;
-	x->easy = curl_easy_init();
-	if (url && x->easy)
-		r = add_headers(x, key);
-	if (r == 0) {
-		set_options(x, url, timeout_ms);
-		r = curl_multi_add_handle(xs->multi, x->easy) == CURLM_OK ? 0 : -EIO;
-	}
-	if (r < 0) {
+	set_headers(x, key);
+	r = begin(x, url, timeout_ms);
+	if (r < 0)
 		exchange_free(x);
-		return r;
-	}
-	tb_list_append(&xs->running, &x->node);
-	return 0;
+	return r;
 }
