@@ -73,29 +73,34 @@ follow(struct tillctl *ctl, const char *job)
 	                                                                     : TILLCTL_REFUSED;
 }
 
-static int
-run(struct tillctl *ctl, int argc, char *argv[])
+int
+tillctl_test_print(struct tillctl *ctl, const char *printer)
 {
 	_cleanup_json_ json_t *params = NULL, *result = NULL;
-	int r;
+	int r = tillctl_tell(ctl, "events.subscribe", json_pack("{s:[s]}", "kinds", "job"));
 
-	if (argc > 2)
-		return TILLCTL_USAGE;
-	r = tillctl_tell(ctl, "events.subscribe", json_pack("{s:[s]}", "kinds", "job"));
 	if (r != TILLCTL_DONE)
 		return r;
 	params = json_pack(
 		"{s:o, s:o}", "key", tillctl_key(), "document", json_loads(test_page, 0, NULL));
 	if (!params)
 		return tillctl_lost("print-test", -ENOMEM);
-	if (argc == 2)
-		json_object_set_new(params, "printer", json_string(argv[1]));
+	if (printer)
+		json_object_set_new(params, "printer", json_string(printer));
 	r = tillctl_ask(ctl, "print.document", json_incref(params), &result);
 	if (r != TILLCTL_DONE)
 		return r;
 	if (!ctl->json)
 		tillctl_say("job %s\n", tillctl_string(result, "job"));
 	return follow(ctl, tillctl_string(result, "job"));
+}
+
+static int
+run(struct tillctl *ctl, int argc, char *argv[])
+{
+	if (argc > 2)
+		return TILLCTL_USAGE;
+	return tillctl_test_print(ctl, argc == 2 ? argv[1] : NULL);
 }
 
 const struct tillctl_command tillctl_print_test = {

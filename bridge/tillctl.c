@@ -43,6 +43,7 @@ const struct tillctl_command *const tillctl_commands[] = {
 	&tillctl_report,
 	&tillctl_sale,
 	&tillctl_scan_image,
+	&tillctl_setup,
 	&tillctl_status,
 	&tillctl_watch,
 	NULL,

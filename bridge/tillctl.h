@@ -31,7 +31,7 @@ extern const struct tillctl_command tillctl_articles, tillctl_call, tillctl_cust
 	tillctl_status, tillctl_watch;
 
 extern const struct tillctl_command tillctl_calibrate, tillctl_capture, tillctl_replay,
-	tillctl_scan_image, tillctl_doctor;
+	tillctl_scan_image, tillctl_doctor, tillctl_setup;
 
 /* The table of tillctl.c, sorted by name; ends with NULL. */
 extern const struct tillctl_command *const tillctl_commands[];
@@ -57,6 +57,9 @@ int tillctl_lost(const char *what, int error);
  * when it cannot be used: said on stderr.
  */
 const void *tillctl_module(const char *room, const char *name, const char *symbol);
+
+/* Prints the test ticket, NULL: on the default printer, and says what became of it: exit code. */
+int tillctl_test_print(struct tillctl *ctl, const char *printer);
 
 /* The list of commands. */
 void tillctl_usage(FILE *out);

@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """The installer's commands of tillctl against the real daemon and devices that do not exist: capture,
-replay, scan-image, doctor. What a device decodes to is proven elsewhere."""
+replay, scan-image, doctor, setup. What a device decodes to is proven elsewhere."""
 
+import configparser
 import json
 import os
+import select
 import signal
 import struct
 import subprocess
@@ -428,11 +430,167 @@ def a_machine_with_its_culprits():
         doctor.find('note', 'device', 'counter', 'tty:/dev/serial/by-id/usb-FT1')
 
 
+class Setup:
+    """tillctl setup under way: its questions are waited for, then answered."""
+
+    def __init__(self, bridge, folder, *words):
+        self.process = subprocess.Popen(
+            [program('tillctl'), '--socket', bridge.path, 'setup', '--dir', folder, *words],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.text = ''
+
+    def wait(self, words):
+        while words not in self.text:
+            ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
+            chunk = os.read(self.process.stdout.fileno(), 4096) if ready else b''
+            assert chunk, f'no "{words}" in\n{self.text}'
+            self.text += chunk.decode()
+        before, self.text = self.text.split(words, 1)
+        return before
+
+    def answer(self, question, line):
+        before = self.wait(question)
+        self.process.stdin.write(line.encode() + b'\n')
+        self.process.stdin.flush()
+        return before
+
+    def end(self, code=DONE):
+        out, _ = self.process.communicate(timeout=PATIENCE)
+        self.text += out.decode()
+        assert self.process.returncode == code, f'exit {self.process.returncode}: {self.text}'
+        return self.text
+
+
+def sections_in(folder):
+    """{name: {key: value}} of what setup wrote."""
+    parser = configparser.ConfigParser()
+    where = os.path.join(folder, 'conf.d')
+    parser.read(os.path.join(where, name) for name in sorted(os.listdir(where)))
+    return {name.split(' ', 1)[1]: dict(parser[name]) for name in parser.sections()}
+
+
+def begin_on(bus, bridge, *names):
+    bridge.start(env=bus.environment())
+    till = subscribed(bridge)
+    for name in names:
+        wait_state(till, name, 'ready')
+    return till
+
+
+def setup_walks_the_installer():
+    """A scan says which scanner is meant; the ticket is looked at; addresses outlast replugging."""
+    with Bus() as bus, tempfile.TemporaryDirectory() as etc:
+        bus.plug('ttyACM0', vid='1eab', pid='8006', serial='NL1', port='1-1')
+        bus.plug('hidraw0', serial='HP1', port='1-3')
+        bus.plug('ttyUSB0', serial='FT1', port='1-2')
+        bridge = Bridge()
+        till = begin_on(bus, bridge, 'scanner-serial-NL1', 'scanner-hid-HP1')
+        try:
+            setup = Setup(bridge, etc)
+            said = setup.wait('(Enter: no more)')
+            assert 'scanner-serial-NL1' in said and 'scanner-serial-FT1' in said, said
+            bus.scan('hidraw0', ']E03256220450003')
+            said = setup.answer('to be called?', 'a name with blanks')
+            assert '3256220450003 ean13, on scanner-hid-HP1' in said, said
+            setup.answer('to be called?', 'till-1')
+            setup.wait('(Enter: no more)')
+            bus.scan('hidraw0', ']E04006381333931')
+            setup.wait('has its name already')
+            bus.scan('ttyACM0', '4006381333931')
+            setup.answer('to be called?', '')
+            # the scanners are through; the adapter is asked about
+            setup.answer('or neither (n)?', 's')
+            setup.answer('to be called?', '')
+            said = setup.end()
+            assert 'systemctl restart tillbridge' in said, said
+            sections = sections_in(etc)
+            assert sections == {
+                'till-1': {'driver': 'scanner-hid', 'address': sections['till-1']['address']},
+                'counter': {'driver': 'scanner-serial', 'address': 'usb:1eab:8006:NL1'},
+                'counter-2': {'driver': 'scanner-serial', 'address': 'usb:0403:6001:FT1'},
+            }, sections
+            assert sections['till-1']['address'].endswith(':HP1'), sections
+            till.close()
+            bridge.stop()
+            # what it wrote is what the daemon starts with
+            with open(bridge.conf, 'a', encoding='utf-8') as conf:
+                for name in sorted(os.listdir(os.path.join(etc, 'conf.d'))):
+                    path = os.path.join(etc, 'conf.d', name)
+                    assert os.stat(path).st_mode & 0o777 == 0o644, path
+                    with open(path, encoding='utf-8') as part:
+                        conf.write(part.read())
+            till = begin_on(bus, bridge, 'counter', 'counter-2', 'till-1')
+            again = Setup(bridge, etc).end()
+            assert 'nothing was written' in again and again.count('(has its section)') == 3, again
+        finally:
+            till.close()
+            bridge.remove()
+
+
+def setup_tries_the_printer():
+    with Bus() as bus, tempfile.TemporaryDirectory() as etc:
+        bus.plug('usb/lp0', serial='TM1', port='1-4')
+        bridge = Bridge()
+        till = begin_on(bus, bridge, 'printer-escpos-TM1')
+        try:
+            setup = Setup(bridge, etc)
+            setup.answer('to be called?', 'receipts')
+            setup.answer('Did the ticket come out right', 'n')
+            setup.answer('Then its profile is another', 'default58')
+            setup.end()
+            section = sections_in(etc)['receipts']
+            assert section['driver'] == 'printer-escpos' and section['profile'] == 'default58', section
+        finally:
+            till.close()
+            bridge.remove()
+
+
+def setup_asks_nobody_and_writes_over_nothing():
+    with Bus() as bus, tempfile.TemporaryDirectory() as etc:
+        bus.plug('ttyACM0', vid='1eab', pid='8006', serial='NL1', port='1-1')
+        bus.plug('ttyUSB0', serial='FT1', port='1-2')
+        bridge = Bridge()
+        till = begin_on(bus, bridge, 'scanner-serial-NL1')
+        try:
+            ctl = Ctl(bridge.path)
+            path = os.path.join(etc, 'conf.d', 'device-counter.conf')
+            assert ctl.json('setup', '--yes', '--dir', etc) == [{'written': [path]}]
+            assert list(sections_in(etc)) == ['counter']
+            os.remove(path)
+            with open(path, 'w', encoding='utf-8') as file:
+                file.write('; mine\n')
+            assert 'nothing was written' in ctl('setup', '--yes', '--dir', etc)
+            setup = Setup(bridge, etc)
+            setup.wait('(Enter: no more)')
+            bus.scan('ttyACM0', '4006381333931')
+            setup.answer('to be called?', '')
+            setup.answer('or neither (n)?', '')
+            setup.answer('Write over it?', '')
+            setup.end()
+            with open(path, encoding='utf-8') as file:
+                assert file.read() == '; mine\n'
+            # who goes away in the middle has changed nothing
+            setup = Setup(bridge, etc)
+            setup.wait('(Enter: no more)')
+            setup.process.stdin.close()
+            setup.wait('nothing was written')
+            assert setup.process.wait(PATIENCE) == REFUSED
+            setup.process.stdout.close()
+            assert ctl('setup', '--json', '--dir', etc, code=USAGE)
+            ctl('setup', '--dir', '/nowhere/etc', code=REFUSED)
+            ctl('setup', 'x', code=USAGE)
+            Ctl('/nowhere/till.sock')('setup', '--yes', '--dir', etc, code=NO_BRIDGE)
+        finally:
+            till.close()
+            bridge.remove()
+
+
 TESTS = (captured_and_replayed, a_payment_card_is_written_as_refused, captured_while_it_is_pulled,
          reports_are_recorded_with_their_descriptor, a_printer_is_recorded_both_ways,
          captures_that_cannot_be, replays_that_need_no_bridge, pictures_are_scanned,
          pictures_that_hold_nothing_or_worse, all_is_well, the_bridge_is_not_there,
-         what_is_ill_is_named_with_its_cure, a_machine_with_its_culprits)
+         what_is_ill_is_named_with_its_cure, a_machine_with_its_culprits, setup_walks_the_installer,
+         setup_tries_the_printer, setup_asks_nobody_and_writes_over_nothing)
 
 
 def main():
