@@ -119,10 +119,26 @@ bind_node(struct device *device, const struct tb_found *found)
 	}
 }
 
+/* What is plugged in under a section's address and speaks with another driver; NULL: nothing. */
+static const struct tb_found *
+found_otherwise(const struct device *device)
+{
+	struct seen *seen;
+
+	if (!tb_device_is_usb(device))
+		return NULL;
+	tb_list_for_each(seen, &device->devices->seen, node)
+		if (seen->found->driver && node_rank(device->driver, seen->found->kind) < 0 &&
+			tb_found_matches(seen->found, device->section->config.address))
+			return seen->found;
+	return NULL;
+}
+
 /* A section whose device is not plugged in: found by its path or host, or simply absent. */
 static void
 without_node(struct device *device, const struct device *taken)
 {
+	const struct tb_found *other = taken ? NULL : found_otherwise(device);
 	char reason[256];
 
 	if (taken) {
@@ -130,6 +146,16 @@ without_node(struct device *device, const struct device *taken)
 		snprintf(reason, sizeof(reason),
 			"the section [device %s] is this device already: give each its own address",
 			taken->name);
+		tb_device_set_state(device, TB_DEVICE_REFUSED, reason);
+		return;
+	}
+	if (other) {
+		snprintf(reason, sizeof(reason),
+			"the device at port %s is set to what %s reads, and not %s: set it with "
+		        "the "
+			"code in its manual, or write driver = %s",
+			other->port, other->driver->name, device->driver->name,
+			other->driver->name);
 		tb_device_set_state(device, TB_DEVICE_REFUSED, reason);
 		return;
 	}
@@ -177,6 +203,19 @@ sibling_of(struct tb_devices *devices, const struct seen *seen)
 		if (other != seen && other->device && !strcmp(other->found->usb, seen->found->usb))
 			return other->device;
 	return NULL;
+}
+
+/* Whether a section means this device and only waits for it to be what its driver reads. */
+static bool
+is_waited_for(struct tb_devices *devices, const struct tb_found *found)
+{
+	struct device *device;
+
+	tb_list_for_each(device, &devices->list, node)
+		if (device->section && !device->found && found_otherwise(device) &&
+			tb_found_matches(found, device->section->config.address))
+			return true;
+	return false;
 }
 
 /* The section that means this node and has another of the same kind; NULL when none does. */
@@ -269,7 +308,7 @@ settle_own(struct tb_devices *devices, struct seen *seen)
 	char reason[256];
 	struct device *device;
 
-	if (!driver || sibling_of(devices, seen))
+	if (!driver || sibling_of(devices, seen) || is_waited_for(devices, found))
 		return;
 	device = own_record(devices, driver, found);
 	if (!device)
@@ -334,6 +373,20 @@ tb_devices_settle(struct tb_devices *devices)
 	drop_lost(devices);
 }
 
+/* By port path, so that of equal devices the same one is first, however the bus was looked at. */
+static void
+insert_by_port(struct tb_devices *devices, struct seen *seen)
+{
+	struct seen *other;
+
+	tb_list_for_each(other, &devices->seen, node)
+		if (tb_port_compare(seen->found->port, other->found->port) < 0) {
+			tb_list_insert(&other->node, &seen->node);
+			return;
+		}
+	tb_list_append(&devices->seen, &seen->node);
+}
+
 void
 tb_devices_found(const struct tb_found *found, bool gone, void *userdata)
 {
@@ -346,7 +399,7 @@ tb_devices_found(const struct tb_found *found, bool gone, void *userdata)
 		if (!seen)
 			return;
 		seen->found = found;
-		tb_list_append(&devices->seen, &seen->node);
+		insert_by_port(devices, seen);
 	} else {
 		tb_list_for_each_safe(seen, next, &devices->seen, node)
 			if (seen->found == found) {

@@ -216,6 +216,14 @@ start(struct tb_device *device, const struct tb_device_config *config, char **re
 	uint8_t feature[TB_HID_FEATURE_MAX];
 	int r;
 
+	if (!usb && strncmp(config->address, "hidraw:", 7)) {
+		if (asprintf(ret_why,
+			    "%s is no address of a " WHAT
+			    ": write hidraw:PATH, usb:VID:PID or usb:@PORT, or another driver",
+			    config->address) < 0)
+			*ret_why = NULL;
+		return -EINVAL;
+	}
 	r = read_feature(tb_device_setting(config, settings, "feature_on_open", 0), feature,
 		&wish.feature_len, ret_why);
 	if (r < 0)

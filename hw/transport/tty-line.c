@@ -127,17 +127,27 @@ fail_busy(const char *path, char **ret_why)
 static int
 fail_access(const char *path, char **ret_why)
 {
-	char name[64] = "its group", buffer[1024];
+	char name[64] = "", buffer[1024];
 	struct group group, *found = NULL;
 	struct stat st;
+	int r;
 
-	if (stat(path, &st) == 0 &&
+	/* nobody is told to join root's group */
+	if (stat(path, &st) == 0 && st.st_gid != 0 &&
 		getgrgid_r(st.st_gid, &group, buffer, sizeof(buffer), &found) == 0 && found)
 		snprintf(name, sizeof(name), "%s", found->gr_name);
-	if (asprintf(ret_why,
-		    "no access to %s (group %s): install 60-tillbridge.rules, which gives it to "
-		    "tillbridge, or add the user tillbridge to the group %s",
-		    path, name, name) < 0)
+	if (*name)
+		r = asprintf(ret_why,
+			"no access to %s (group %s): install 60-tillbridge.rules, which gives it "
+		        "to "
+			"tillbridge, or add the user tillbridge to the group %s",
+			path, name, name);
+	else
+		r = asprintf(ret_why,
+			"no access to %s: install 60-tillbridge.rules, which gives it to "
+			"tillbridge, and plug it in again",
+			path);
+	if (r < 0)
 		*ret_why = NULL;
 	return -EACCES;
 }

@@ -320,6 +320,40 @@ def two_of_a_kind():
             assert counter.till.event('scan')['device'] == 'bar'
 
 
+def equal_serial_numbers():
+    """The first by port path has the number for its name, however the bus is looked at."""
+    plug = [(f'hidraw{i}', {'serial': 'same', 'port': port}) for i, port in
+            enumerate(('1-10', '1-2', '1-9'))]
+    for order in (plug, plug[::-1]):
+        with Counter(plug=order) as counter:
+            for name in ('same', '1-9', '1-10'):
+                counter.wait_state(f'scanner-hid-{name}', 'ready')
+            assert counter.devices()['scanner-hid-same']['port'] == '1-2', counter.devices()
+
+
+def set_to_something_else():
+    """A section means a device that is plugged in and set to another mode: that is said, and it is
+    not a second device."""
+    for driver, address, node, other in (
+            ('scanner-serial', 'usb:1eab:8010', 'hidraw0', 'scanner-hid'),
+            ('scanner-hid', 'usb:@1-3', 'ttyACM0', 'scanner-serial')):
+        conf = f'[device bar]\ndriver = {driver}\naddress = {address}\n'
+        keys = {'port': '1-3'} if node == 'hidraw0' else {'port': '1-3', 'vid': '1eab', 'pid': '8006'}
+        with Counter(conf) as counter:
+            known = counter.wait_state('bar', 'absent')
+            assert address in counter.devices()['bar']['reason'], known
+            counter.bus.plug(node, **keys)
+            known = counter.till.event('device', lambda p: p['state'] == 'refused')
+            assert other in known['reason'] and '1-3' in known['reason'], known
+            assert list(counter.devices()) == ['bar'], counter.devices()
+            counter.bus.unplug(node)
+            counter.till.event('device', lambda p: p['state'] == 'absent')
+    conf = '[device bar]\ndriver = scanner-hid\naddress = tty:/dev/ttyACM0\n'
+    with Counter(conf, plug=[('ttyACM0', {})]) as counter:
+        known = counter.wait_state('bar', 'refused')
+        assert 'hidraw:PATH' in known['reason'], known
+
+
 def locked_by_another():
     """Who has it is named; it is opened when it is let go."""
     import fcntl
@@ -347,7 +381,9 @@ def main():
                   through_libusb_where_the_kernel_made_no_node,
                   unknown_to_everybody_it_says_what_it_is, the_kernels_driver_is_given_back,
                   without_a_section_the_kernels_node_is_read, stalls_are_cleared, reports_that_lie,
-                  descriptors_that_lie, whatever_a_code_holds, two_of_a_kind, locked_by_another):
+                  descriptors_that_lie, whatever_a_code_holds, two_of_a_kind,
+                  equal_serial_numbers, set_to_something_else,
+                  locked_by_another):
         if not only or check.__name__ in only:
             tap.run(check.__name__.replace('_', ' '), check)
     tap.done()
