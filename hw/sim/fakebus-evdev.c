@@ -37,7 +37,10 @@ send_event(struct node *node, unsigned type, unsigned code, int value)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	event.input_event_sec = (unsigned long)now.tv_sec;
 	event.input_event_usec = (unsigned long)now.tv_nsec / 1000;
-	node_write(node, &event, sizeof(event));
+	if (node->batch)
+		g_byte_array_append(node->batch, (const guint8 *)&event, sizeof(event));
+	else
+		node_write(node, &event, sizeof(event));
 }
 
 static void
@@ -194,6 +197,21 @@ type_key(uint16_t code, int32_t value, gpointer userdata)
 	send_key(userdata, code, value);
 }
 
+/* What follows is written as one: this program may have to wait in the middle of a code, and to who
+ * reads it that would be a silence. */
+static void
+begin_batch(struct node *node)
+{
+	node->batch = g_byte_array_new();
+}
+
+static void
+end_batch(struct node *node)
+{
+	node_write(node, node->batch->data, node->batch->len);
+	g_clear_pointer(&node->batch, g_byte_array_unref);
+}
+
 static void
 evdev_scan(struct node *node, const char *code, size_t len, gboolean end)
 {
@@ -201,6 +219,7 @@ evdev_scan(struct node *node, const char *code, size_t len, gboolean end)
 
 	if (!node->typing_as)
 		return;
+	begin_batch(node);
 	while (code < stop) {
 		uint32_t point = tb_typing_next(&code, stop);
 
@@ -209,6 +228,7 @@ evdev_scan(struct node *node, const char *code, size_t len, gboolean end)
 	}
 	if (end)
 		tb_typing_type(node->typing_as, '\r', type_key, node);
+	end_batch(node);
 }
 
 static void
@@ -230,6 +250,7 @@ evdev_prepare(struct node *node, char **words)
 static void
 evdev_keys(struct node *node, const char *verb, char **words)
 {
+	begin_batch(node);
 	for (; *words; words++) {
 		unsigned type, code;
 		int value;
@@ -249,6 +270,7 @@ evdev_keys(struct node *node, const char *verb, char **words)
 			send_event(node, EV_SYN, SYN_REPORT, 0);
 		}
 	}
+	end_batch(node);
 	say("sent %s %s", node->name, verb);
 }
 

@@ -45,6 +45,7 @@ struct node {
 	UMockdevIoctlClient *grabber; /* evdev */
 	struct tb_typing *typing_as;  /* evdev: its layout */
 	unsigned bustype;             /* evdev */
+	GByteArray *batch;            /* evdev: to be written as one */
 };
 
 /* What is told of a USB device in sysfs and udev's properties. */
