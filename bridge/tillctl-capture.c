@@ -321,7 +321,7 @@ run(struct tillctl *ctl, int argc, char *argv[])
 
 const struct tillctl_command tillctl_capture = {
 	.name = "capture",
-	.arguments = "DEVICE FILE [--codes N] [--for 30s] [--by WHO] [--model TEXT]",
+	.arguments = "DEVICE FILE [--codes N] [--for 30s]",
 	.prose = "records a device's wire, for replay",
 	.run = run,
 };

@@ -6,6 +6,7 @@ replay, scan-image, doctor, setup. What a device decodes to is proven elsewhere.
 import configparser
 import json
 import os
+import re
 import select
 import signal
 import struct
@@ -585,12 +586,21 @@ def setup_asks_nobody_and_writes_over_nothing():
             bridge.remove()
 
 
+def each_command_has_its_page():
+    """tillctl(1) names each command of the list, and nothing else."""
+    with open(os.path.join(ROOT, 'bridge', 'tillctl.1.scd'), encoding='utf-8') as file:
+        paged = set(re.findall(r'^\*([a-z-]+)\*(?: |$)', file.read(), re.M))
+    listed = {line.split()[0] for line in Ctl('/nowhere')('help').splitlines() if line.startswith('  ')}
+    assert paged - {'tillctl'} == listed, paged ^ listed
+
+
 TESTS = (captured_and_replayed, a_payment_card_is_written_as_refused, captured_while_it_is_pulled,
          reports_are_recorded_with_their_descriptor, a_printer_is_recorded_both_ways,
          captures_that_cannot_be, replays_that_need_no_bridge, pictures_are_scanned,
          pictures_that_hold_nothing_or_worse, all_is_well, the_bridge_is_not_there,
          what_is_ill_is_named_with_its_cure, a_machine_with_its_culprits, setup_walks_the_installer,
-         setup_tries_the_printer, setup_asks_nobody_and_writes_over_nothing)
+         setup_tries_the_printer, setup_asks_nobody_and_writes_over_nothing,
+         each_command_has_its_page)
 
 
 def main():
