@@ -28,6 +28,7 @@ static const char schema[] =
 	" as_of INTEGER NOT NULL,"
 	" pending INTEGER NOT NULL,"
 	" contact INTEGER NOT NULL,"
+	" names INTEGER NOT NULL,"
 	" body TEXT NOT NULL);"
 	"CREATE INDEX IF NOT EXISTS offline_customer_age ON offline_customer(as_of)"
 	" WHERE pending = 0;"
@@ -42,10 +43,12 @@ static const char schema[] =
 enum statement {
 	GET,
 	FIND,
+	PEEK,
 	ADD,
 	SET,
 	FORGET,
 	NAMES,
+	RENAME,
 	ADD_NAME,
 	DENY_NAME,
 	DROP_NAME,
@@ -57,17 +60,22 @@ enum statement {
 	STATEMENTS
 };
 
-#define ROW_COLUMNS "seq, id, as_of, pending, contact, body"
+#define ROW_COLUMNS "seq, id, as_of, pending, contact, names, body"
 
 static const char *const texts[STATEMENTS] = {
 	[GET] = "SELECT " ROW_COLUMNS " FROM offline_customer WHERE seq = ?1",
 	[FIND] = "SELECT " ROW_COLUMNS " FROM offline_customer WHERE id = ?1",
-	[ADD] = "INSERT INTO offline_customer(id, as_of, pending, contact, body)"
-		" VALUES(?2, ?3, ?4, ?5, ?6)",
-	[SET] = "UPDATE offline_customer SET as_of = ?3, pending = ?4, contact = ?5, body = ?6"
-		" WHERE seq = ?1",
+	[PEEK] = "SELECT seq, id, as_of, pending, contact, names FROM offline_customer"
+		 " WHERE id = ?1",
+	[ADD] = "INSERT INTO offline_customer(id, as_of, pending, contact, names, body)"
+		" VALUES(?2, ?3, ?4, ?5, ?6, ?7)",
+	[SET] = "UPDATE offline_customer SET as_of = ?3, pending = ?4, contact = ?5, names = ?6,"
+		" body = ?7 WHERE seq = ?1",
 	[FORGET] = "DELETE FROM offline_customer WHERE seq = ?1",
 	[NAMES] = "SELECT customer, state FROM offline_name WHERE hash = ?1 LIMIT ?2",
+	/* Who loses a name is written with all of them when he is heard of again. */
+	[RENAME] = "UPDATE offline_customer SET names = 0 WHERE seq IN"
+		   " (SELECT customer FROM offline_name WHERE hash = ?1)",
 	[ADD_NAME] = "INSERT INTO offline_name(hash, customer, state) VALUES(?1, ?2, ?3)"
 		     " ON CONFLICT(hash, customer) DO UPDATE SET state = excluded.state",
 	[DENY_NAME] = "DELETE FROM offline_name WHERE hash = ?1 AND state <> ?2 AND NOT EXISTS"
@@ -319,10 +327,12 @@ read_row(struct tb_offline_cache *cache, sqlite3_stmt *stmt, struct tb_offline_c
 	row.contact = sqlite3_column_int(stmt, 4) != 0;
 	if (!row.pending && row.as_of < oldest_us(cache))
 		return 0;
+	row.names = sqlite3_column_int64(stmt, 5);
 	row.id = strdup((const char *)sqlite3_column_text(stmt, 1));
-	row.body = json_loadb((const char *)sqlite3_column_text(stmt, 5),
-		(size_t)sqlite3_column_bytes(stmt, 5), 0, NULL);
-	if (!row.id || !row.body) {
+	if (sqlite3_column_count(stmt) > 6)
+		row.body = json_loadb((const char *)sqlite3_column_text(stmt, 6),
+			(size_t)sqlite3_column_bytes(stmt, 6), 0, NULL);
+	if (!row.id || (!row.body && sqlite3_column_count(stmt) > 6)) {
 		tb_offline_customer_done(&row);
 		return -ENOMEM;
 	}
@@ -344,6 +354,16 @@ tb_offline_cache_find(
 	struct tb_offline_cache *cache, const char *id, struct tb_offline_customer *ret)
 {
 	_cleanup_statement_ sqlite3_stmt *stmt = cache->statements[FIND];
+
+	sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
+	return read_row(cache, stmt, ret);
+}
+
+int
+tb_offline_cache_peek(
+	struct tb_offline_cache *cache, const char *id, struct tb_offline_customer *ret)
+{
+	_cleanup_statement_ sqlite3_stmt *stmt = cache->statements[PEEK];
 
 	sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
 	return read_row(cache, stmt, ret);
@@ -428,7 +448,8 @@ write_row(struct tb_offline_cache *cache, struct tb_offline_customer *customer, 
 	sqlite3_bind_int64(stmt, 3, customer->as_of);
 	sqlite3_bind_int(stmt, 4, customer->pending);
 	sqlite3_bind_int(stmt, 5, customer->contact);
-	sqlite3_bind_text(stmt, 6, body, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 6, customer->names);
+	sqlite3_bind_text(stmt, 7, body, -1, SQLITE_STATIC);
 	r = run(cache, stmt);
 	if (r < 0 || customer->seq)
 		return r;
@@ -449,11 +470,23 @@ tb_offline_cache_add_name(
 	return run(cache, stmt);
 }
 
+static int
+rename_owners(struct tb_offline_cache *cache, const struct tb_offline_name *name)
+{
+	_cleanup_statement_ sqlite3_stmt *stmt = cache->statements[RENAME];
+
+	sqlite3_bind_blob(stmt, 1, name->hash, TB_OFFLINE_HASH_SIZE, SQLITE_STATIC);
+	return run(cache, stmt);
+}
+
 int
 tb_offline_cache_deny_name(struct tb_offline_cache *cache, const struct tb_offline_name *name)
 {
 	_cleanup_statement_ sqlite3_stmt *stmt = cache->statements[DENY_NAME];
+	int r = rename_owners(cache, name);
 
+	if (r < 0)
+		return r;
 	sqlite3_bind_blob(stmt, 1, name->hash, TB_OFFLINE_HASH_SIZE, SQLITE_STATIC);
 	sqlite3_bind_int(stmt, 2, TB_OFFLINE_NAME_QUEUED);
 	return run(cache, stmt);
@@ -463,9 +496,40 @@ int
 tb_offline_cache_drop_name(struct tb_offline_cache *cache, const struct tb_offline_name *name)
 {
 	_cleanup_statement_ sqlite3_stmt *stmt = cache->statements[DROP_NAME];
+	int r = rename_owners(cache, name);
 
+	if (r < 0)
+		return r;
 	sqlite3_bind_blob(stmt, 1, name->hash, TB_OFFLINE_HASH_SIZE, SQLITE_STATIC);
 	return run(cache, stmt);
+}
+
+/* Names in any order; never 0. */
+static int64_t
+digest(const struct tb_offline_name *names, size_t n)
+{
+	uint64_t sum = n + 1, piece;
+
+	for (size_t i = 0; i < n; i++) {
+		memcpy(&piece, names[i].hash, sizeof(piece));
+		sum += piece * (2 * (uint64_t)names[i].state + 1);
+	}
+	return sum ? (int64_t)sum : 1;
+}
+
+static int
+write_names(struct tb_offline_cache *cache, const struct tb_offline_customer *customer,
+	const struct tb_offline_name *names, size_t n)
+{
+	int r = drop_names(cache, customer->seq, false);
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (names[i].sole)
+			r = tb_offline_cache_drop_name(cache, &names[i]);
+		if (r == 0)
+			r = tb_offline_cache_add_name(cache, &names[i], customer->seq);
+	}
+	return r;
 }
 
 int
@@ -473,22 +537,17 @@ tb_offline_cache_put(struct tb_offline_cache *cache, struct tb_offline_customer 
 	const struct tb_offline_name *names, size_t n)
 {
 	_cleanup_free_ char *body = json_dumps(customer->body, JSON_COMPACT);
+	bool renamed = names && (!customer->seq || customer->names != digest(names, n));
 	int r;
 
 	if (!body)
 		return -ENOMEM;
 	if (strlen(body) > BODY_MAX)
 		return tb_offline_cache_forget(cache, customer->id);
+	if (renamed)
+		customer->names = digest(names, n);
 	r = write_row(cache, customer, body);
-	if (r == 0 && names)
-		r = drop_names(cache, customer->seq, false);
-	for (size_t i = 0; r == 0 && names && i < n; i++) {
-		if (names[i].sole)
-			r = tb_offline_cache_drop_name(cache, &names[i]);
-		if (r == 0)
-			r = tb_offline_cache_add_name(cache, &names[i], customer->seq);
-	}
-	return r;
+	return r < 0 || !renamed ? r : write_names(cache, customer, names, n);
 }
 
 /* They are of little use and bear no date: too many of them are all dropped. */

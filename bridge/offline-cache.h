@@ -50,6 +50,7 @@ struct tb_offline_customer {
 	int64_t as_of; /* wall clock of the server's answer */
 	bool pending;  /* made offline: the server does not know him yet, and he is not dropped */
 	bool contact;  /* a phone or an e-mail is known */
+	int64_t names; /* what the names come to that he was written with */
 	json_t *body;  /* {customer, balances, progress, rewards, coupons, last_passage} */
 };
 
@@ -75,10 +76,13 @@ int tb_offline_cache_get(
 	struct tb_offline_cache *cache, int64_t seq, struct tb_offline_customer *ret);
 int tb_offline_cache_find(
 	struct tb_offline_cache *cache, const char *id, struct tb_offline_customer *ret);
+/* The same without its body. */
+int tb_offline_cache_peek(
+	struct tb_offline_cache *cache, const char *id, struct tb_offline_customer *ret);
 
 /*
  * Writes the row. names (NULL: they stay as they are) replace all that he had but aliases and what
- * is queued; their `customer` is not read.
+ * is queued; their `customer` is not read. The same names as before cost nothing.
  */
 int tb_offline_cache_put(struct tb_offline_cache *cache, struct tb_offline_customer *customer,
 	const struct tb_offline_name *names, size_t n);

@@ -64,23 +64,49 @@ fill_body(json_t *body, const json_t *answer)
 	return r;
 }
 
-/* 1 with his row, made where there is none; 0 when there is none and make is false. */
+enum row_for {
+	ROW_CHANGE, /* there may be none */
+	ROW_MAKE,   /* … then one is made */
+	ROW_REPLACE /* … and what stands in it is not wanted */
+};
+
+/* 1 with his row, 0 when there is none. */
 static int
-row_of(struct tb_offline *offline, const char *id, bool make, struct tb_offline_customer *ret)
+row_of(struct tb_offline *offline, const char *id, enum row_for what,
+	struct tb_offline_customer *ret)
 {
 	struct tb_offline_customer row = {0};
-	int r = tb_offline_cache_find(offline->cache, id, ret);
+	int r = what == ROW_REPLACE ? tb_offline_cache_peek(offline->cache, id, &row)
+	                            : tb_offline_cache_find(offline->cache, id, &row);
 
-	if (r != 0 || !make)
+	if (r < 0 || (r == 0 && what == ROW_CHANGE))
 		return r;
-	row.id = strdup(id);
-	row.body = json_object();
+	if (!row.id)
+		row.id = strdup(id);
+	if (!row.body)
+		row.body = json_object();
 	if (!row.id || !row.body) {
 		tb_offline_customer_done(&row);
 		return -ENOMEM;
 	}
 	*ret = row;
 	return 1;
+}
+
+/* The server says that this name leads to him alone: whoever else it led to is out of date. */
+static int
+claim(struct tb_offline *offline, const struct tb_offline_name *name, int64_t seq)
+{
+	struct tb_offline_name hits[TB_OFFLINE_CANDIDATES_MAX];
+	bool others = false;
+	size_t n = 0;
+	int r = tb_offline_cache_names(offline->cache, name, hits, &n);
+
+	for (size_t i = 0; i < n; i++)
+		others |= hits[i].customer != seq;
+	if (r == 0 && others)
+		r = tb_offline_cache_drop_name(offline->cache, name);
+	return r < 0 || !others ? r : tb_offline_cache_add_name(offline->cache, name, seq);
 }
 
 /* What was asked leads to him; it is an alias when his record does not say so. */
@@ -90,29 +116,21 @@ learn_asked(struct tb_offline *offline, const json_t *params,
 {
 	struct tb_offline_names asked = {.offline = offline};
 	bool known = false;
-
-	tb_offline_names_of_call(&asked, params);
-	for (size_t i = 0; i < asked.n; i++)
-		known |= among(&asked.items[i], of_record);
-	if (known || asked.n == 0 || !asked.items[0].sole)
-		return 0;
-	asked.items[0].state = TB_OFFLINE_NAME_ALIAS;
-	return tb_offline_cache_add_name(offline->cache, &asked.items[0], customer->seq);
-}
-
-/* The server says that this name leads to one: others that it led to are out of date. */
-static int
-claim_asked(
-	struct tb_offline *offline, const json_t *params, const struct tb_offline_names *of_record)
-{
-	struct tb_offline_names asked = {.offline = offline};
 	int r = 0;
 
 	tb_offline_names_of_call(&asked, params);
-	for (size_t i = 0; r == 0 && i < asked.n; i++)
-		if (among(&asked.items[i], of_record))
-			r = tb_offline_cache_drop_name(offline->cache, &asked.items[i]);
-	return r;
+	for (size_t i = 0; r == 0 && i < asked.n; i++) {
+		bool his = among(&asked.items[i], of_record);
+
+		/* A name that can lead to one only was taken from others when it was written. */
+		if (his && !asked.items[i].sole)
+			r = claim(offline, &asked.items[i], customer->seq);
+		known |= his;
+	}
+	if (r < 0 || known || asked.n == 0 || !asked.items[0].sole)
+		return r;
+	asked.items[0].state = TB_OFFLINE_NAME_ALIAS;
+	return tb_offline_cache_add_name(offline->cache, &asked.items[0], customer->seq);
 }
 
 int
@@ -124,8 +142,11 @@ tb_offline_learn_customer(struct tb_offline *offline, enum tb_op op, const json_
 	const char *id = tb_offline_text(record, "id"), *asked = tb_offline_id_of_call(params);
 	bool shown = json_object_get(answer, "balances") != NULL;
 	bool looked_up = op == TB_OP_CUSTOMER_LOOKUP;
+	enum row_for what = !shown                               ? ROW_CHANGE
+	                    : json_object_get(answer, "rewards") ? ROW_REPLACE
+	                                                         : ROW_MAKE;
 	struct tb_offline_names names = {.offline = offline};
-	int r = id ? row_of(offline, id, shown, &row) : 0;
+	int r = id ? row_of(offline, id, what, &row) : 0;
 
 	if (r <= 0)
 		return r;
@@ -138,8 +159,6 @@ tb_offline_learn_customer(struct tb_offline *offline, enum tb_op op, const json_
 	/* He was asked for under the id of somebody who was merged into him. */
 	if (r == 0 && looked_up && asked && strcmp(asked, id) != 0)
 		r = tb_offline_cache_forget(offline->cache, asked);
-	if (r == 0 && looked_up)
-		r = claim_asked(offline, params, &names);
 	if (r == 0)
 		r = tb_offline_cache_put(offline->cache, &row, names.items, names.n);
 	if (r == 0 && looked_up && row.seq)
@@ -285,7 +304,7 @@ tb_offline_queued_create(struct tb_offline *offline, const json_t *params)
 	const char *id = tb_offline_text(params, "id");
 	struct tb_offline_names names = {.offline = offline};
 	json_t *answer;
-	int r = id ? row_of(offline, id, true, &row) : 0;
+	int r = id ? row_of(offline, id, ROW_MAKE, &row) : 0;
 
 	if (r <= 0)
 		return r;
@@ -335,7 +354,7 @@ tb_offline_queued_update(struct tb_offline *offline, const json_t *params)
 	const json_t *record = json_object_get(params, "record");
 	const char *id = tb_offline_text(params, "id");
 	struct tb_offline_names names = {.offline = offline};
-	int r = id ? row_of(offline, id, false, &row) : 0;
+	int r = id ? row_of(offline, id, ROW_CHANGE, &row) : 0;
 
 	if (r <= 0)
 		return r;
@@ -361,7 +380,7 @@ tb_offline_queued_attach(struct tb_offline *offline, const json_t *params)
 	_cleanup_offline_customer_ struct tb_offline_customer row = {0};
 	const char *id = tb_offline_text(params, "customer");
 	struct tb_offline_names names = {.offline = offline};
-	int r = id ? row_of(offline, id, false, &row) : 0;
+	int r = id ? row_of(offline, id, ROW_CHANGE, &row) : 0;
 
 	tb_offline_names_add(&names, TB_OFFLINE_NAME_CARD, tb_offline_text(params, "card"),
 		TB_OFFLINE_NAME_QUEUED);

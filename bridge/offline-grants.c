@@ -68,6 +68,7 @@ enum statement {
 	ADD_PASSAGE,
 	DROP_PASSAGE,
 	PASSAGES,
+	ANY,
 	PRUNE,
 	PRUNE_REPLIES,
 	PRUNE_PASSAGES,
@@ -101,6 +102,8 @@ static const char *const texts[STATEMENTS] = {
 		     " max(CASE WHEN occurred_at <= ?2 THEN occurred_at END),"
 		     " min(CASE WHEN occurred_at > ?2 THEN occurred_at END)"
 		     " FROM offline_passage WHERE customer = ?1 AND at > ?3",
+	[ANY] = "SELECT EXISTS(SELECT 1 FROM offline_grant WHERE state <> 'ended'),"
+		" EXISTS(SELECT 1 FROM offline_passage)",
 	[PRUNE] = "DELETE FROM offline_grant WHERE id IN (SELECT id FROM offline_grant"
 		  " WHERE at < ?1 ORDER BY at LIMIT ?2)",
 	[PRUNE_REPLIES] = "DELETE FROM offline_reply WHERE (site, till, key) IN (SELECT site, till,"
@@ -111,6 +114,7 @@ static const char *const texts[STATEMENTS] = {
 struct tb_offline_grants {
 	struct tb_offline *offline;
 	sqlite3_stmt *statements[STATEMENTS];
+	bool any_open, any_waiting; /* grants, passages; false: a till that is seldom cut off */
 };
 
 static void
@@ -202,6 +206,7 @@ tb_offline_grants_add(struct tb_offline_grants *grants, const struct tb_offline_
 	sqlite3_bind_int64(stmt, 12, grant->value);
 	bind_text(stmt, 13, counts);
 	bind_text(stmt, 14, granted);
+	grants->any_open = true;
 	return run(grants, stmt);
 }
 
@@ -337,6 +342,19 @@ drop_passage(struct tb_offline_grants *grants, const json_t *params)
 }
 
 int
+tb_offline_grants_look(struct tb_offline_grants *grants)
+{
+	_cleanup_statement_ sqlite3_stmt *stmt = grants->statements[ANY];
+	int rc = sqlite3_step(stmt);
+
+	if (rc != SQLITE_ROW)
+		return rc == SQLITE_DONE ? -EIO : tb_sqlite_errno(rc);
+	grants->any_open = sqlite3_column_int(stmt, 0) != 0;
+	grants->any_waiting = sqlite3_column_int(stmt, 1) != 0;
+	return 0;
+}
+
+int
 tb_offline_grants_settled(struct tb_offline_grants *grants, enum tb_op op, const json_t *params)
 {
 	const char *id = tb_offline_text(params, "reservation");
@@ -346,9 +364,10 @@ tb_offline_grants_settled(struct tb_offline_grants *grants, enum tb_op op, const
 		return 0;
 	if (op == TB_OP_PASSAGE_POST && id && tb_offline_is_ours(id))
 		r = set_state(grants, END, id);
-	if (r == 0 && tb_offline_text(params, "customer"))
+	if (r == 0 && grants->any_open && tb_offline_text(params, "customer"))
 		r = end_sale(grants, params, op == TB_OP_REWARD_DEDUCT);
-	if (r == 0 && op == TB_OP_PASSAGE_POST && tb_offline_text(params, "customer"))
+	if (r == 0 && op == TB_OP_PASSAGE_POST && grants->any_waiting &&
+		tb_offline_text(params, "customer"))
 		r = drop_passage(grants, params);
 	return r;
 }
@@ -365,7 +384,7 @@ tb_offline_grants_queued(struct tb_offline_grants *grants, const json_t *params)
 
 	if (id && tb_offline_is_ours(id))
 		r = set_state(grants, QUEUE, id);
-	if (r == 0 && customer)
+	if (r == 0 && customer && grants->any_open)
 		r = end_sale(grants, params, false);
 	if (r < 0 || !customer || !occurred_at || tb_time_parse(occurred_at, &at, NULL) < 0)
 		return r;
@@ -373,6 +392,7 @@ tb_offline_grants_queued(struct tb_offline_grants *grants, const json_t *params)
 	bind_text(stmt, 2, customer);
 	sqlite3_bind_int64(stmt, 3, at);
 	sqlite3_bind_int64(stmt, 4, now_us(grants));
+	grants->any_waiting = true;
 	return run(grants, stmt);
 }
 
@@ -470,6 +490,8 @@ tb_offline_grants_new(struct tb_offline *offline, struct tb_offline_grants **ret
 	r = tb_offline_make_tables(offline, schema);
 	if (r == 0)
 		r = tb_offline_prepare(offline, texts, grants->statements, STATEMENTS);
+	if (r == 0)
+		r = tb_offline_grants_look(grants);
 	if (r < 0) {
 		tb_offline_grants_free(grants);
 		return r;

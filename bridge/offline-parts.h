@@ -132,6 +132,8 @@ int tb_offline_grants_spent(struct tb_offline_grants *grants, const char *custom
 int tb_offline_grants_passages(struct tb_offline_grants *grants, const char *customer,
 	int64_t occurred_at, struct tb_offline_waiting *ret);
 int tb_offline_grants_release(struct tb_offline_grants *grants, const char *id);
+/* What is open is looked at again, now and then: without it much need not be asked. */
+int tb_offline_grants_look(struct tb_offline_grants *grants);
 /* A passage is in the outbox. */
 int tb_offline_grants_queued(struct tb_offline_grants *grants, const json_t *params);
 /* The server has booked op, or refused it for good: nothing waits for it any more. */

@@ -131,10 +131,15 @@ learnt_free(struct learnt *learnt)
 }
 
 static bool
-is_of_use(enum tb_op op)
+is_of_use(enum tb_op op, const json_t *params)
 {
 	switch (op) {
 	case TB_OP_ACCOUNT_ADJUST:
+	case TB_OP_PASSAGE_POST:
+	case TB_OP_REWARD_DEDUCT:
+	case TB_OP_REWARD_RESERVE:
+		return json_object_get(params, "customer") ||
+		       json_object_get(params, "reservation");
 	case TB_OP_CARD_ATTACH:
 	case TB_OP_CARD_DETACH:
 	case TB_OP_CUSTOMER_CREATE:
@@ -142,9 +147,6 @@ is_of_use(enum tb_op op)
 	case TB_OP_CUSTOMER_LOOKUP:
 	case TB_OP_CUSTOMER_MERGE:
 	case TB_OP_CUSTOMER_UPDATE:
-	case TB_OP_PASSAGE_POST:
-	case TB_OP_REWARD_DEDUCT:
-	case TB_OP_REWARD_RESERVE:
 		return true;
 	default:
 		return false;
@@ -234,6 +236,8 @@ write_all(struct tb_offline *offline)
 		learnt_free(learnt);
 	}
 	offline->n_learnt = 0;
+	if (r == 0)
+		r = tb_offline_grants_look(offline->grants);
 	if (r == 0 && (tb_offline_cache_is_full(offline->cache) || now >= offline->prune_due)) {
 		r = tb_offline_cache_prune(offline->cache);
 		if (r == 0)
@@ -280,7 +284,7 @@ void
 tb_offline_learn(struct tb_offline *offline, enum tb_op op, const json_t *params, const char *json,
 	size_t len)
 {
-	if (is_of_use(op))
+	if (is_of_use(op, params))
 		put_aside(offline, op, params, TB_OK, json, len);
 	tb_offline_programs_due(
 		offline->programs, op == TB_OP_PROGRAM_REPLACE || op == TB_OP_ARTICLE_IMPORT);
