@@ -130,12 +130,22 @@ tb_device_close(struct device *device)
 	}
 }
 
+/* The device itself is not to be had: where the kernel has a node of it, that goes first now. */
+static void
+spoil(struct device *device)
+{
+	if (device->section && device->found && device->found->kind == TB_NODE_USB)
+		device->spoilt = device->found;
+}
+
 /* An open that failed: its state, and what has to happen for the next. */
 static void
 open_failed(struct device *device, int error, const char *why)
 {
 	uint64_t now_us = tb_loop_now_us(device->devices->bridge->loop);
 
+	if (error != -EACCES && error != -EPERM && error != -EBUSY && error != -EINVAL)
+		spoil(device);
 	switch (error) {
 	case -EACCES:
 	case -EPERM:
@@ -207,6 +217,8 @@ on_wake(void *userdata)
 	bool proved = device->ready_us && now_us - device->ready_us >= PROVED_US;
 
 	if (!device->closing) {
+		if (device->spoilt && device->spoilt == device->found)
+			tb_devices_settle(device->devices);
 		tb_device_open(device);
 		return;
 	}
@@ -241,6 +253,8 @@ on_state(struct device *device, const struct tb_event *event)
 	case TB_DEVICE_REFUSED:
 		if (device->closing)
 			break;
+		if (event->state == TB_DEVICE_LOST && !device->ready)
+			spoil(device);
 		/* closed by the loop: the driver is still within its own call */
 		device->closing = true;
 		tb_source_set_timer_in(device->wake, 0);

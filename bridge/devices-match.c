@@ -35,6 +35,8 @@ is_before(const struct device *device, const struct tb_found *a, const struct tb
 {
 	int order = tb_port_compare(a->port, b->port);
 
+	if (order == 0)
+		order = (a == device->spoilt) - (b == device->spoilt);
 	/* "usb:" of a device that the kernel has a node for: it is to be the device itself */
 	if (order == 0 && tb_device_is_usb(device))
 		order = (b->kind == TB_NODE_USB) - (a->kind == TB_NODE_USB);
@@ -152,7 +154,7 @@ without_node(struct device *device, const struct device *taken)
 	if (other) {
 		snprintf(reason, sizeof(reason),
 			"the device at port %s is set to what %s reads, and not %s: set it with "
-		        "the "
+			"the "
 			"code in its manual, or write driver = %s",
 			other->port, other->driver->name, device->driver->name,
 			other->driver->name);
@@ -407,9 +409,12 @@ tb_devices_found(const struct tb_found *found, bool gone, void *userdata)
 				free(seen);
 			}
 		/* the node's facts are gone with it: nobody may look at them any more */
-		tb_list_for_each(device, &devices->list, node)
+		tb_list_for_each(device, &devices->list, node) {
+			if (device->spoilt == found)
+				device->spoilt = NULL;
 			if (device->found == found)
 				bind_node(device, NULL);
+		}
 	}
 	if (!devices->starting)
 		tb_devices_settle(devices);

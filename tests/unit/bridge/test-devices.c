@@ -75,7 +75,7 @@ static int open_error;
 static unsigned opens, closes;
 static char opened_address[128], opened_speed[16];
 static struct tb_device *last_open;
-extern const struct tb_driver fake_driver, fake_printer;
+extern const struct tb_driver fake_driver, fake_printer, fake_scanner;
 
 static void
 tell(struct tb_device *device, struct tb_event event)
@@ -134,6 +134,14 @@ const struct tb_driver fake_driver = {
 	.class = TB_CLASS_SCANNER,
 	.settings = fake_settings,
 	.nodes = "hidraw tty",
+	.open = fake_open,
+	.close = fake_close,
+};
+const struct tb_driver fake_scanner = {
+	.name = "fake-hid",
+	.class = TB_CLASS_SCANNER,
+	.settings = fake_settings,
+	.nodes = "hidraw usb",
 	.open = fake_open,
 	.close = fake_close,
 };
@@ -441,6 +449,31 @@ a_lost_device_is_opened_again(void **state)
 	opens = 0;
 	tb_virtual_loop_advance(stage.bridge.loop, 100 * MS);
 	assert_int_equal(opens, 1);
+}
+
+static void
+what_libusb_cannot_open_the_kernels_node_is_read(void **state)
+{
+	struct tb_found node = FOUND("hidraw0", "1-1", .kind = TB_NODE_HIDRAW),
+			usb = FOUND("1-1:1.0", "1-1", .kind = TB_NODE_USB, .spare = true,
+				.address = (char *)"usb:@1-1");
+
+	section("counter", &fake_scanner, "usb:1eab:8006");
+	start();
+	plug(&node);
+	open_error = -ENOENT;
+	plug(&usb);
+	assert_string_equal(opened_address, "usb:@1-1");
+	open_error = 0;
+	tb_virtual_loop_advance(stage.bridge.loop, 100 * MS);
+	assert_string_equal(opened_address, "tty:/dev/hidraw0");
+	assert_non_null(strstr(listed(), "\"state\":\"ready\""));
+	/* plugged again it is tried anew */
+	unplug(&node);
+	unplug(&usb);
+	plug(&usb);
+	plug(&node);
+	assert_string_equal(opened_address, "usb:@1-1");
 }
 
 static void
@@ -894,6 +927,7 @@ main(void)
 		T(a_failed_open_is_tried_again_more_and_more_seldom),
 		T(a_wrong_setting_is_not_tried_again),
 		T(a_lost_device_is_opened_again),
+		T(what_libusb_cannot_open_the_kernels_node_is_read),
 		T(errors_are_counted),
 		T(a_path_is_waited_for_without_asking),
 		T(a_link_to_nothing_is_waited_for_at_its_end),
