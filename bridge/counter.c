@@ -44,92 +44,6 @@ struct tb_counter {
 	struct tb_buf members; /* of the event being written; kept for its memory */
 };
 
-const char *
-tb_code_kind_word(enum tb_code_kind kind)
-{
-	static const char *const words[] = {
-		[TB_CODE_UNKNOWN] = "unknown",
-		[TB_CODE_COUPON] = "coupon",
-		[TB_CODE_GIFT_CARD] = "gift_card",
-		[TB_CODE_CUSTOMER] = "customer",
-		[TB_CODE_ARTICLE] = "article",
-	};
-
-	return words[kind];
-}
-
-/* GS1's check digit: weights 3 and 1 from the right, the last digit makes the sum a full ten. */
-static bool
-check_digit_holds(const char *digits, size_t len)
-{
-	unsigned sum = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		if (digits[i] < '0' || digits[i] > '9')
-			return false;
-		sum += (unsigned)(digits[i] - '0') * ((len - i) % 2 ? 1 : 3);
-	}
-	return sum % 10 == 0;
-}
-
-/* UPC-E: its check digit is that of the UPC-A it stands for. */
-static bool
-upce_holds(const char *code)
-{
-	char full[13];
-	char last = code[6];
-
-	for (size_t i = 0; i < 8; i++)
-		if (code[i] < '0' || code[i] > '9')
-			return false;
-	if (last <= '2')
-		snprintf(full, sizeof(full), "%.3s%c0000%.3s%c", code, last, code + 3, code[7]);
-	else if (last == '3')
-		snprintf(full, sizeof(full), "%.4s00000%.2s%c", code, code + 4, code[7]);
-	else if (last == '4')
-		snprintf(full, sizeof(full), "%.5s00000%c%c", code, code[5], code[7]);
-	else
-		snprintf(full, sizeof(full), "%.6s0000%c%c", code, last, code[7]);
-	return check_digit_holds(full, 12);
-}
-
-static bool
-is_article(const struct tb_scan *scan)
-{
-	size_t len = strlen(scan->code);
-	bool upce = (scan->symbology && !strcmp(scan->symbology, "upce")) ||
-	            !strcmp(scan->aim, "]E0");
-
-	for (size_t i = 0; i < scan->n_fields; i++)
-		if (!strcmp(scan->fields[i].ai, "01"))
-			return check_digit_holds(
-				scan->fields[i].value, strlen(scan->fields[i].value));
-	if (len == 8 && upce && upce_holds(scan->code))
-		return true;
-	return (len == 8 || len == 12 || len == 13) && check_digit_holds(scan->code, len);
-}
-
-/* A web address that ends in /c/ and a token: what a customer's QR carries for other phones. */
-static bool
-is_customer_url(const char *code)
-{
-	const char *slash;
-
-	if (strncasecmp(code, "http://", 7) && strncasecmp(code, "https://", 8))
-		return false;
-	slash = strrchr(code, '/');
-	if (!slash[1] || slash - code < 10 || strncmp(slash - 2, "/c", 2))
-		return false;
-	return slash[1 + strspn(slash + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-					   "0123456789-_.~")] == '\0';
-}
-
-static bool
-begins(const char *code, const char *prefix)
-{
-	return !strncmp(code, prefix, strlen(prefix));
-}
-
 /* The kind of the configured range that the code lies in; UNKNOWN and false when in none. */
 static bool
 in_range(const struct tb_conf *conf, const char *code, enum tb_code_kind *ret, bool *ret_ambiguous)
@@ -152,24 +66,24 @@ enum tb_code_kind
 tb_counter_classify(
 	const struct tb_counter *counter, const struct tb_scan *scan, const char **ret_reason)
 {
-	const char *code = scan->code;
-	enum tb_code_kind kind = TB_CODE_UNKNOWN;
+	const char *code = scan->code, *gtin = NULL;
+	enum tb_code_kind kind = tb_code_kind_of_own(code);
 	bool ambiguous;
 
 	*ret_reason = NULL;
-	if (begins(code, "TBC-"))
-		return TB_CODE_COUPON;
-	if (begins(code, "TBG-"))
-		return TB_CODE_GIFT_CARD;
-	if (begins(code, "TB:") || is_customer_url(code))
-		return TB_CODE_CUSTOMER;
+	if (kind != TB_CODE_UNKNOWN)
+		return kind;
 	if (in_range(counter->bridge->conf, code, &kind, &ambiguous)) {
 		if (!ambiguous)
 			return kind;
 		*ret_reason = "ambiguous";
 		return TB_CODE_UNKNOWN;
 	}
-	return is_article(scan) ? TB_CODE_ARTICLE : TB_CODE_UNKNOWN;
+	for (size_t i = 0; i < scan->n_fields && !gtin; i++)
+		if (!strcmp(scan->fields[i].ai, "01"))
+			gtin = scan->fields[i].value;
+	return tb_code_is_article(code, scan->symbology, scan->aim, gtin) ? TB_CODE_ARTICLE
+	                                                                  : TB_CODE_UNKNOWN;
 }
 
 static bool

@@ -6,18 +6,9 @@
 #pragma once
 
 #include "bridge/bridge.h"
+#include "bridge/code-kind.h"
 #include "hw/driver.h"
 #include "hw/scan.h"
-
-enum tb_code_kind {
-	TB_CODE_UNKNOWN,
-	TB_CODE_COUPON,
-	TB_CODE_GIFT_CARD,
-	TB_CODE_CUSTOMER,
-	TB_CODE_ARTICLE
-};
-
-const char *tb_code_kind_word(enum tb_code_kind kind);
 
 int tb_counter_new(struct tb_bridge *bridge, struct tb_counter **ret);
 void tb_counter_free(struct tb_counter *counter);

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bridge/code-kind.h"
+
 #define SKEW_MAX_MS 5000
 #define WAITS_LONG_S 120
 #define CARDS_PAGES_MAX 200 /* of customers, a thousand each */
@@ -278,19 +280,6 @@ look_at_jobs(struct tillctl_doctor *doctor)
 	}
 }
 
-static bool
-looks_like_article(const char *number)
-{
-	size_t len = strspn(number, "0123456789");
-	unsigned sum = 0;
-
-	if (number[len] || (len != 8 && len != 12 && len != 13))
-		return false;
-	for (size_t i = 0; i < len; i++)
-		sum += (unsigned)(number[i] - '0') * ((len - i) % 2 ? 1 : 3);
-	return sum % 10 == 0;
-}
-
 /* What the bridge would take the card for when it is scanned. */
 static bool
 is_taken_for_article(struct tillctl_doctor *doctor, const char *number)
@@ -309,8 +298,8 @@ count_cards(struct tillctl_doctor *doctor, char *csv, unsigned told)
 	char *rest = csv, *word;
 
 	while ((word = strsep(&rest, " ,;\"\r\n")))
-		if (looks_like_article(word) && is_taken_for_article(doctor, word) &&
-			++told >= CARDS_TOLD_MAX)
+		if (tb_code_is_article(word, NULL, NULL, NULL) &&
+			is_taken_for_article(doctor, word) && ++told >= CARDS_TOLD_MAX)
 			break;
 	return told;
 }

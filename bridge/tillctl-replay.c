@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bridge/code-kind.h"
 #include "bridge/tillctl.h"
 #include "hw/recording/replay.h"
 
@@ -72,6 +73,24 @@ ask_bridge(struct replay *replay, json_t *line)
 		replay->result = r;
 }
 
+/* Without a bridge: what no configuration can change. */
+static void
+judge_by_form(json_t *line)
+{
+	const char *code = tillctl_string(line, "code"), *gtin = NULL;
+	enum tb_code_kind kind = tb_code_kind_of_own(code);
+	const json_t *field;
+	size_t i;
+
+	json_array_foreach(json_object_get(line, "fields"), i, field)
+		if (!gtin && !strcmp(tillctl_string(field, "ai"), "01"))
+			gtin = tillctl_string(field, "value");
+	if (kind == TB_CODE_UNKNOWN && tb_code_is_article(code, tillctl_string(line, "symbology"),
+					       tillctl_string(line, "aim"), gtin))
+		kind = TB_CODE_ARTICLE;
+	json_object_set_new(line, "kind", json_string(tb_code_kind_word(kind)));
+}
+
 static void
 on_line(const char *text, size_t len, void *userdata)
 {
@@ -80,7 +99,9 @@ on_line(const char *text, size_t len, void *userdata)
 
 	if (json_object_get(line, "code")) {
 		replay->codes++;
-		if (!replay->alone)
+		if (replay->alone)
+			judge_by_form(line);
+		else
 			ask_bridge(replay, line);
 	}
 	if (replay->ctl->json)

@@ -208,7 +208,8 @@ def replays_that_need_no_bridge():
     nowhere = Ctl('/nowhere/till.sock')
     path = os.path.join(SCANS, 'serial-gs1-128.jsonl')
     said = nowhere.json('replay', path)
-    assert said[0]['symbology'] == 'gs1-128', said
+    assert said[0]['symbology'] == 'gs1-128' and said[0]['kind'] == 'article', said
+    assert nowhere.json('replay', path.replace('gs1-128', 'qr-customer'))[0]['kind'] == 'customer'
     nowhere('replay', '--submit', path, code=NO_BRIDGE)
     nowhere('replay', code=USAGE)
     nowhere('replay', '/nowhere/file', code=REFUSED)
