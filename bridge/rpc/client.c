@@ -177,6 +177,8 @@ tb_client_close(struct tb_client *client)
 	enum tb_client_state before = client->state;
 
 	if (before != TB_CLIENT_GONE) {
+		/* whoever hears of it may answer a call of the client's, and so come here again */
+		client->in_flight++;
 		client->state = TB_CLIENT_GONE;
 		tb_source_remove(&client->source);
 		close(client->fd);
@@ -187,6 +189,7 @@ tb_client_close(struct tb_client *client)
 			rpc->n_leaving--;
 		else
 			depart(client);
+		client->in_flight--;
 	}
 	if (client->in_flight == 0)
 		client_free(client);

@@ -354,6 +354,38 @@ def set_to_something_else():
         assert 'hidraw:PATH' in known['reason'], known
 
 
+def claimed_across_cables_and_connections():
+    """A claim outlasts a pulled cable, and not its connection; who asks for it may go as well."""
+    with Counter(plug=[('hidraw0', {'serial': 'A', 'port': '1-1'})]) as counter:
+        name = 'scanner-hid-A'
+        counter.wait_state(name, 'ready')
+        holder, asker = counter.bridge.connect(), counter.bridge.connect()
+        holder.call('events.subscribe', {'kinds': ['scan']})
+        holder.call('device.claim', {'device': name, 'timeout_ms': 0})
+        counter.bus.unplug('hidraw0')
+        known = counter.wait_state(name, 'absent')
+        assert counter.devices()[name]['claimed_by'], known
+        counter.bus.plug('hidraw3', serial='A', port='1-7')
+        counter.till.event('device', lambda p: p['device'] == name and p['state'] == 'ready')
+        counter.bus.scan('hidraw3', 'TBC-1')
+        assert holder.event('scan')['code'] == 'TBC-1'
+        asker.ask('device.claim', {'device': name, 'timeout_ms': 60000})
+        assert holder.event('claim_asked')['device'] == name
+        asker.close()
+        refused = counter.till.refusal('device.claim', {'device': name, 'timeout_ms': 0})
+        assert refused.code == 'device_claimed', refused
+        number = None
+        while number is None or counter.till.answers.pop(number, None):  # until the asker is gone
+            number = counter.till.ask('device.claim', {'device': name, 'timeout_ms': 60000})
+            counter.devices()
+        holder.event('claim_asked')
+        holder.close()
+        assert counter.till.answer(number) == {'device': name}
+        counter.bus.scan('hidraw3', 'TBC-2')
+        assert counter.next_code() == 'TBC-2'
+        assert not [e for e in counter.till.events if e['method'] == 'scan'], counter.till.events
+
+
 def locked_by_another():
     """Who has it is named; it is opened when it is let go."""
     import fcntl
@@ -383,7 +415,7 @@ def main():
                   without_a_section_the_kernels_node_is_read, stalls_are_cleared, reports_that_lie,
                   descriptors_that_lie, whatever_a_code_holds, two_of_a_kind,
                   equal_serial_numbers, set_to_something_else,
-                  locked_by_another):
+                  claimed_across_cables_and_connections, locked_by_another):
         if not only or check.__name__ in only:
             tap.run(check.__name__.replace('_', ' '), check)
     tap.done()
