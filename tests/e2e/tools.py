@@ -166,6 +166,40 @@ def reports_are_recorded_with_their_descriptor():
             bridge.remove()
 
 
+def keys_are_recorded_and_cards_are_not():
+    """A scanner that types: its keys; those of a payment card are not told, read once or twice."""
+    conf = ('[device counter]\ndriver = scanner-wedge\naddress = evdev:/dev/input/event0\n'
+            'idle = 5s\nlayout = fr\n')
+    with Bus() as bus:
+        bridge = Bridge(conf)
+        bridge.start(env=bus.environment())
+        try:
+            with subscribed(bridge) as till:
+                bus.plug('input/event0', serial='HW1', layout='fr')
+                wait_state(till, 'counter', 'ready')
+                ctl, path = Ctl(bridge.path), os.path.join(bridge.folder, 'wedge.jsonl')
+                recording = Capture(ctl, 'counter', path)
+                bus.scan('input/event0', 'TBC-1')
+                assert till.event('scan')['code'] == 'TBC-1'
+                bus.scan('input/event0', CARD)
+                assert till.event('card')['error'] == 'payment_card_refused'
+                bus.scan('input/event0', CARD)
+                bus.scan('input/event0', 'TBC-2')
+                assert till.event('scan')['code'] == 'TBC-2'
+                recording.end(signal.SIGINT)
+                said = ctl.json('replay', path)
+                codes = [line['code'] for line in said if 'code' in line]
+                assert codes in (['TBC-1', 'TBC-2'], ['TBC-1']), said
+                kept = b''.join(bytes.fromhex(line['hex']) for line in lines_of(path)[1:])
+                # KEY_4 and KEY_1 of the upper row, pressed
+                assert kept.count(struct.pack('<HHi', 1, 5, 1)) == 0, 'a digit of the card'
+                assert kept.count(struct.pack('<HHi', 1, 2, 1)) == 1, 'other digits than of TBC-1'
+                assert any('refused' in line for line in said), said
+            bridge.stop()
+        finally:
+            bridge.remove()
+
+
 def a_printer_is_recorded_both_ways():
     """What it was sent and what it answered; --raw gives the bytes to tillsim render."""
     with tempfile.TemporaryDirectory() as folder, Printer(folder) as printer:
@@ -596,7 +630,8 @@ def each_command_has_its_page():
 
 
 TESTS = (captured_and_replayed, a_payment_card_is_written_as_refused, captured_while_it_is_pulled,
-         reports_are_recorded_with_their_descriptor, a_printer_is_recorded_both_ways,
+         reports_are_recorded_with_their_descriptor, keys_are_recorded_and_cards_are_not,
+         a_printer_is_recorded_both_ways,
          captures_that_cannot_be, replays_that_need_no_bridge, pictures_are_scanned,
          pictures_that_hold_nothing_or_worse, all_is_well, the_bridge_is_not_there,
          what_is_ill_is_named_with_its_cure, a_machine_with_its_culprits, setup_walks_the_installer,
