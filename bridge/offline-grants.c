@@ -82,7 +82,8 @@ static const char *const texts[STATEMENTS] = {
 	[OPEN] = "SELECT state, points, wallet, value, counts FROM offline_grant"
 		 " WHERE customer = ?1 AND state <> 'ended'"
 		 " AND (state = 'queued' OR expires_at > ?2)"
-		 " AND NOT (state = 'held' AND sale = ?3 AND till = ?4 AND site = ?5)",
+		 " AND NOT (state = 'held' AND sale = ?3 AND till = ?4 AND site = ?5)"
+		 " AND at > ?6",
 	[GRANTED] = "SELECT granted FROM offline_grant WHERE id = ?1",
 	[QUEUE] = "UPDATE offline_grant SET state = 'queued' WHERE id = ?1 AND state <> 'ended'",
 	[END] = "UPDATE offline_grant SET state = 'ended' WHERE id = ?1",
@@ -260,6 +261,8 @@ tb_offline_grants_spent(struct tb_offline_grants *grants, const char *customer,
 	bind_text(stmt, 3, but_sale);
 	bind_text(stmt, 4, but_sale ? but_caller->till : NULL);
 	bind_text(stmt, 5, but_sale ? but_caller->site : NULL);
+	/* The balance that it counts against is no older. */
+	sqlite3_bind_int64(stmt, 6, now_us(grants) - TB_OFFLINE_KEPT_US);
 	while (r == 0 && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
 		bool held = strcmp((const char *)sqlite3_column_text(stmt, 0), "held") == 0;
 

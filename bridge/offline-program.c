@@ -139,8 +139,9 @@ keep_version(struct tb_offline_programs *programs, const json_t *item)
 		tb_offline_int(item, "version"), from_at, text);
 }
 
+/* A server that was put back to an older day has fewer versions than we knew. */
 static int
-keep(struct tb_offline_programs *programs, const json_t *versions)
+keep(struct tb_offline_programs *programs, const json_t *versions, int64_t newest)
 {
 	struct tb_state *state = programs->offline->bridge->state;
 	int64_t now = tb_loop_wall_us(programs->offline->bridge->loop);
@@ -153,9 +154,9 @@ keep(struct tb_offline_programs *programs, const json_t *versions)
 			r = keep_version(programs, item);
 	if (r == 0 && json_array_size(versions))
 		r = run_with(programs,
-			"DELETE FROM offline_program WHERE version NOT IN (SELECT version FROM"
-			" offline_program ORDER BY version DESC LIMIT ?1) OR version = -?2",
-			VERSIONS_MAX, 1, NULL);
+			"DELETE FROM offline_program WHERE version > ?2 OR version NOT IN (SELECT"
+			" version FROM offline_program ORDER BY version DESC LIMIT ?1)",
+			VERSIONS_MAX, newest, NULL);
 	if (r == 0)
 		r = run_with(programs,
 			"INSERT INTO offline_program_seen(id, as_of) VALUES(?1, ?2)"
@@ -187,7 +188,9 @@ on_versions(const struct tb_answer *answer, void *userdata)
 	if (answer->error != TB_OK)
 		return;
 	result = json_loadb(answer->json, answer->len, 0, NULL);
-	r = result ? keep(programs, json_object_get(result, "versions")) : -EBADMSG;
+	r = result ? keep(programs, json_object_get(result, "versions"),
+			     tb_offline_int(result, "version"))
+	           : -EBADMSG;
 	if (r < 0)
 		tb_log_warning("offline: the program is not kept: %s", strerror(-r));
 	else

@@ -14,7 +14,7 @@
 
 #define LEARN_DELAY_US UINT64_C(1000000)
 #define LEARNT_SOON 64  /* so many are written at once … */
-#define LEARNT_MAX 1024 /* … and of more none are put aside */
+#define LEARNT_MAX 1024 /* … and with so many nothing else is waited for */
 #define ANSWER_MAX (64 << 10)
 #define PRUNE_EVERY_US (INT64_C(3600) * TB_USEC_PER_SEC)
 
@@ -260,8 +260,10 @@ put_aside(struct tb_offline *offline, enum tb_op op, const json_t *params, enum 
 {
 	struct learnt *learnt;
 
-	if (len > ANSWER_MAX || offline->n_learnt >= LEARNT_MAX)
+	if (len > ANSWER_MAX)
 		return;
+	if (offline->n_learnt >= LEARNT_MAX)
+		write_all(offline);
 	learnt = calloc(1, sizeof(*learnt) + len);
 	if (!learnt)
 		return;

@@ -22,8 +22,9 @@
  * the api: coupon.printed {code} sets printed_at; coupon.unprinted {since}, asked at the start,
  * answers {coupons[{code, title, valid_to?, customer?}]}: what passages of this very till earned
  * since then and is neither used nor printed; program.versions {known?} answers {versions[{version,
- * from_at, program}], articles}: the latest versions above `known`, newest first, at most 8 and at
- * least the newest, and a number that is another one when articles may have changed.
+ * from_at, program}], version, articles}: the latest versions above `known`, newest first, at most
+ * 8 and at least the newest (of all, where `known` is above the newest), the newest version, and a
+ * number that is another one when articles may have changed.
  */
 #define TB_OPS(X) \
 	X(ACCOUNT_ADJUST, "account.adjust") \

@@ -323,6 +323,8 @@ int
 tb_program_versions(struct tb_operation *op)
 {
 	_cleanup_rows_ struct tb_rows *rows = NULL;
+	int64_t known = tb_param_int(op, "known", 0);
+	int64_t newest = tb_program_now(op->ledger)->version;
 	struct tb_jsonw w = TB_JSONW(op->out);
 	bool any = false;
 	int r;
@@ -332,7 +334,7 @@ tb_program_versions(struct tb_operation *op)
 	r = tb_store_get(op->store, &rows,
 		"SELECT version, from_at, program FROM programs WHERE version > ?1"
 		" ORDER BY version DESC LIMIT ?2",
-		V_INT(tb_param_int(op, "known", 0)), V_INT(VERSIONS_MAX));
+		V_INT(known > newest ? 0 : known), V_INT(VERSIONS_MAX));
 	for (; r > 0; r = tb_rows_next(rows)) {
 		size_t len;
 		const char *text = tb_rows_text_n(rows, 2, &len);
@@ -347,6 +349,7 @@ tb_program_versions(struct tb_operation *op)
 		tb_jsonw_end_object(&w);
 	}
 	tb_jsonw_end_array(&w);
+	tb_jsonw_int(&w, "version", newest);
 	tb_jsonw_int(&w, "articles", op->ledger->articles_at);
 	tb_jsonw_end_object(&w);
 	return r < 0 ? r : 0;

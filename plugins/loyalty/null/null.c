@@ -54,7 +54,7 @@ static const struct {
 	[TB_OP_PASSAGE_SHOW] = {.error = TB_ERROR_PASSAGE_UNKNOWN},
 	[TB_OP_PROGRAM_REPLACE] = {.error = TB_ERROR_SERVER_REFUSED},
 	[TB_OP_PROGRAM_SHOW] = {.error = TB_ERROR_SERVER_REFUSED},
-	[TB_OP_PROGRAM_VERSIONS] = {.result = "{\"versions\":[],\"articles\":0}"},
+	[TB_OP_PROGRAM_VERSIONS] = {.result = "{\"versions\":[],\"version\":0,\"articles\":0}"},
 	[TB_OP_REPORT_EXPORT] = {.error = TB_ERROR_SERVER_REFUSED},
 	[TB_OP_REPORT_SUMMARY] = {.result = "{\"passages\":0,\"new_customers\":0,"
 					    "\"known_customers\":0,\"turnover\":0,"

@@ -383,6 +383,30 @@ a_program_is_honoured_for_what_it_dates_from(void **state)
 }
 
 static void
+a_server_put_back_to_an_older_day(void **state)
+{
+	struct offline_stage *f = *state;
+	const char *id = shop(f, 0);
+	sqlite3 *db = tb_state_db(f->bridge.state);
+
+	assert_int_equal(
+		sqlite3_exec(db,
+			"UPDATE offline_program SET version = 9, program = json_set(program,"
+			" '$.earning.per_amount.points', 7)",
+			NULL, NULL, NULL),
+		SQLITE_OK);
+	offline_restart(f);
+	assert_int_equal(number(alone(f, "program.show", "{}"), "version"), 9);
+	tb_offline_link_up(f->offline);
+	settled(f);
+	assert_int_equal(number(alone(f, "program.show", "{}"), "version"), 1);
+	assert_int_equal(
+		number(alone(f, "reward.quote", "{'sale':'S','customer':'%s'," BASKET "}", id),
+			"would_earn.points"),
+		23);
+}
+
+static void
 articles_are_fetched_when_they_change(void **state)
 {
 	struct offline_stage *f = *state;
@@ -478,6 +502,7 @@ main(void)
 		TEST(the_delay_counts_what_waits),
 		TEST(a_deduction_is_spent_at_once),
 		TEST(a_program_is_honoured_for_what_it_dates_from),
+		TEST(a_server_put_back_to_an_older_day),
 		TEST(articles_are_fetched_when_they_change),
 		TEST(asked_now_and_then),
 		TEST(malformed_calls),
