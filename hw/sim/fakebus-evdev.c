@@ -108,8 +108,13 @@ count_opens(const struct node *node)
 {
 	glob_t found;
 	unsigned n = 0;
-	char target[64], own[32];
+	char wire[4096] = "", target[4096], own[32];
 
+	g_snprintf(own, sizeof(own), "/proc/%d/fd/%d", (int)getpid(), node->master);
+	if (node->piped && readlink(own, wire, sizeof(wire) - 1) < 0)
+		return 0;
+	if (!node->piped && node->master >= 0)
+		g_strlcpy(wire, ptsname(node->master), sizeof(wire));
 	g_snprintf(own, sizeof(own), "/proc/%d/", (int)getpid());
 	if (node->master < 0 || glob("/proc/[0-9]*/fd/*", GLOB_NOSORT, NULL, &found) != 0)
 		return 0;
@@ -117,8 +122,7 @@ count_opens(const struct node *node)
 		ssize_t len = readlink(found.gl_pathv[i], target, sizeof(target) - 1);
 
 		target[len > 0 ? len : 0] = '\0';
-		n += strcmp(target, ptsname(node->master)) == 0 &&
-		     !g_str_has_prefix(found.gl_pathv[i], own);
+		n += strcmp(target, wire) == 0 && !g_str_has_prefix(found.gl_pathv[i], own);
 	}
 	globfree(&found);
 	return n;

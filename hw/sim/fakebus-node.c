@@ -117,7 +117,7 @@ open_wire(struct node *node)
 
 	g_mkdir_with_parents(dir, 0755);
 	unlink(path);
-	r = node->kind->packets ? open_packets(node, path) : open_pty(node, path);
+	r = node->kind->packets || node->piped ? open_packets(node, path) : open_pty(node, path);
 	g_free(path);
 	g_free(dir);
 	return r;
@@ -287,6 +287,7 @@ make_node(struct node *node, char **words)
 	const char *mode = value_of(words, "mode", NULL);
 	char *path;
 
+	node->piped = strcmp(value_of(words, "wire", ""), "pipe") == 0;
 	if (node->syspaths || open_wire(node) < 0) {
 		say("error %s %s", node->name,
 			node->syspaths ? "is plugged already" : g_strerror(errno));

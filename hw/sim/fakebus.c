@@ -16,9 +16,9 @@
  * - plug NODE [KEY=VALUE…]: NODE is ttyUSB0, ttyACM0, hidraw0 (a scanner in HID POS mode), usb/lp0
  * (a printer) or input/event0 (a scanner that is a keyboard), any number. Keys, all optional: vid,
  * pid (four hex digits), serial, port (1-4.2), manufacturer, product, driver; by_id and by_path
- * (names of links in /dev/serial/by-id and by-path); mode (of the node, 0000); descriptor=HEX
- * (hidraw); layout and lights=BITS (input); device_id=TEXT and status=NUMBER (lp). A blank is
- * written \x20.
+ * (names of links in /dev/serial/by-id and by-path); mode (of the node, 0000); wire=pipe;
+ * descriptor=HEX (hidraw); layout and lights=BITS (input); device_id=TEXT and status=NUMBER (lp). A
+ * blank is written \x20.
  * - unplug NODE: the node and its sysfs go, who has it open is hung up
  * - scan NODE TEXT: the device reads TEXT and tells it in its way: with a CR on a tty, in reports
  * of layout A on hidraw (]Q1 before it is its AIM identifier), as keys and Enter on input, under

@@ -46,6 +46,7 @@ struct node {
 	struct tb_typing *typing_as;  /* evdev: its layout */
 	unsigned bustype;             /* evdev */
 	GByteArray *batch;            /* evdev: to be written as one */
+	gboolean piped;               /* its wire is a pipe, into which others can write */
 };
 
 /* What is told of a USB device in sysfs and udev's properties. */

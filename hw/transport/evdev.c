@@ -160,11 +160,12 @@ take_events(struct tb_evdev *evdev, size_t n)
 	explicit_bzero(bytes + evdev->n_bytes, n - evdev->n_bytes);
 }
 
-/* Bytes read; 0 when there is nothing now; negative: it is gone. */
-static ssize_t
-read_once(struct tb_evdev *evdev)
+/* 1: there may be more; 0: there is nothing now; negative: it is gone. */
+static int
+read_once(struct tb_evdev *evdev, bool *any)
 {
 	uint8_t *bytes = (uint8_t *)evdev->events;
+	size_t room = sizeof(evdev->events) - evdev->n_bytes;
 	ssize_t n;
 
 	do
@@ -174,22 +175,22 @@ read_once(struct tb_evdev *evdev)
 		return errno == EAGAIN ? 0 : -errno;
 	if (n == 0)
 		return -ENODEV;
+	*any = true;
 	take_events(evdev, evdev->n_bytes + (size_t)n);
-	return n;
+	return (size_t)n == room;
 }
 
 bool
 tb_evdev_read(struct tb_evdev *evdev)
 {
 	bool any = false;
-	ssize_t n = 1;
+	int n = 1;
 
-	for (int i = 0; i < READS_A_TURN && n > 0; i++) {
-		n = read_once(evdev);
-		any = any || n > 0;
-	}
+	/* what comes meanwhile is told by the loop */
+	for (int i = 0; i < READS_A_TURN && n > 0; i++)
+		n = read_once(evdev, &any);
 	if (n < 0)
-		lose(evdev, (int)n, "the scanner was unplugged");
+		lose(evdev, n, "the scanner was unplugged");
 	else if (any && !evdev->ours)
 		try_again(evdev);
 	else if (any)

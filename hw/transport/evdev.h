@@ -40,7 +40,7 @@ int tb_evdev_open(struct tb_loop *loop, const char *path, bool grab,
 	char **ret_why);
 void tb_evdev_close(struct tb_evdev *evdev);
 
-/* Reads what has come. Whether there was anything; then nothing is left to read. */
+/* Reads what has come. Whether there was anything; if not, nothing waits in the kernel. */
 bool tb_evdev_read(struct tb_evdev *evdev);
 /* Whether the light of Caps Lock is on. */
 bool tb_evdev_caps(const struct tb_evdev *evdev);
