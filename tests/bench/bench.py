@@ -221,6 +221,27 @@ def report_to_event(table):
     table.add('HID report to a scan event, p50, relay', median(rounds, 0), median(rounds, 1), 1.5)
 
 
+def key_to_event(table):
+    """From a scanner's Enter; everything before it has been read. On the same node likewise."""
+    with Bus() as bus:
+        env = dict(os.environ, **bus.environment())
+        bus.plug('input/event0', port='1-3', wire='pipe')
+        words = (os.path.join(bus.folder, 'dev', 'input', 'event0'), '/dev/input/event0', 'keys')
+
+        def with_bridge(path):
+            bridge = Bridge(f'[device counter]\ndriver = scanner-wedge\naddress = evdev:{path}\n'
+                            'debounce = 0s\ngrab = no\n').start(env=bus.environment())
+            with bridge.connect() as till:
+                till.call('events.subscribe', {'kinds': ['device']})
+                if till.call('device.list')['devices'][0]['state'] != 'ready':
+                    till.event('device', lambda e: e['state'] == 'ready')
+            return bridge
+
+        rounds = [(wire(with_bridge, *words, count=1500, env=env),
+                   wire(lambda path: None, *words, count=1500, env=env)) for _ in range(ROUNDS)]
+    table.add('last key to a scan event, p50, relay', median(rounds, 0), median(rounds, 1), 1.5)
+
+
 def plug_cycles(table):
     """Everything plugged and pulled a thousand times: memory and descriptors stay where they were."""
     with plugs.Fair() as fair:
@@ -402,7 +423,7 @@ def processor_ns(bridge):
 def main():
     table = Table()
     only = sys.argv[1:]
-    for function in (look_up, scan_to_event, report_to_event, plug_cycles, at_rest, posting, usb_document, many_customers,
+    for function in (look_up, scan_to_event, report_to_event, key_to_event, plug_cycles, at_rest, posting, usb_document, many_customers,
                      quote_cost):
         if not only or function.__name__ in only:
             table.run(function)
