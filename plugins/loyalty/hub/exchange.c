@@ -38,6 +38,8 @@ struct tb_exchanges {
 	unsigned n_spare;
 	struct tb_list sockets;
 	uint64_t next_id, epoch;
+	char date[64];   /* the last Date that was read, */
+	int64_t date_us; /* and what it says */
 };
 
 /* A slot. Its handle is set up once, and serves one request after the other. */
@@ -54,8 +56,7 @@ struct exchange {
 	char content_type[64];
 	char error[CURL_ERROR_SIZE];
 	int64_t sent_wall_us;
-	struct tm date;
-	bool has_date;
+	int64_t date_us; /* since 1970 UTC; 0: none was said */
 	struct tb_buf answer;
 	tb_exchange_fn fn;
 	void *userdata;
@@ -103,8 +104,7 @@ put_away(struct exchange *x)
 static void
 measure_skew(const struct exchange *x, int64_t now_us, struct tb_exchange_end *e)
 {
-	struct tm date = x->date;
-	int64_t server_us = (int64_t)timegm(&date) * TB_USEC_PER_SEC;
+	int64_t server_us = x->date_us;
 
 	e->has_skew = true;
 	e->skew_low_us = server_us - now_us - CLOCK_COARSE_US;
@@ -131,7 +131,7 @@ end(struct exchange *x, CURLcode code)
 		e.status = status;
 		e.body = x->answer.data ? x->answer.data : "";
 		e.len = x->answer.len;
-		if (x->has_date)
+		if (x->date_us)
 			measure_skew(x, tb_loop_wall_us(x->owner->loop), &e);
 	}
 	x->owner->n_running--;
@@ -277,6 +277,21 @@ header_value(const char *line, size_t len, const char *name, char *out, size_t s
 	return true;
 }
 
+/* Most answers of a second bear the same. */
+static int64_t
+read_date(struct tb_exchanges *xs, const char *text)
+{
+	struct tm date = {};
+
+	if (strcmp(text, xs->date) != 0) {
+		snprintf(xs->date, sizeof(xs->date), "%s", text);
+		xs->date_us = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &date)
+		                      ? (int64_t)timegm(&date) * TB_USEC_PER_SEC
+		                      : 0;
+	}
+	return xs->date_us;
+}
+
 static size_t
 take_header(char *line, size_t size, size_t n, void *userdata)
 {
@@ -287,7 +302,7 @@ take_header(char *line, size_t size, size_t n, void *userdata)
 		!header_value(
 			line, size * n, "Content-Type", x->content_type, sizeof(x->content_type)) &&
 		header_value(line, size * n, "Date", date, sizeof(date)))
-		x->has_date = strptime(date, "%a, %d %b %Y %H:%M:%S GMT", &x->date) != NULL;
+		x->date_us = read_date(x->owner, date);
 	return size * n;
 }
 
@@ -499,7 +514,7 @@ tb_exchanges_post(struct tb_exchanges *xs, const char *path, const char *key, ch
 	x->userdata = userdata;
 	x->sent_wall_us = tb_loop_wall_us(xs->loop);
 	x->echoed[0] = x->content_type[0] = x->error[0] = '\0';
-	x->has_date = false;
+	x->date_us = 0;
 	snprintf(x->id, sizeof(x->id), "%016" PRIx64 "-%" PRIu64, xs->epoch, ++xs->next_id);
 	set_headers(x, key);
 	r = begin(x, url, timeout_ms);
