@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "bridge/rpc/plain.h"
 
 static bool
 is_digit(char c)
@@ -254,10 +255,14 @@ tb_codec_plain(
 json_t *
 tb_codec_plain_params(const struct tb_codec_call *call)
 {
+	json_t *params;
+
 	if (!call->params)
 		return json_object();
-	return json_loadb(
-		call->params, call->params_len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, NULL);
+	params = tb_plain_object(call->params, call->params_len);
+	return params ? params
+	              : json_loadb(call->params, call->params_len,
+				JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, NULL);
 }
 
 /* One array or object within which the search for doubles stands. */

@@ -26,15 +26,16 @@ put_text(char *to, const char *text, size_t len)
 static char *
 put_int(char *to, int64_t value)
 {
-	char digits[20], *p = digits + sizeof(digits);
-	uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+	uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value, more = rest;
+	char *end;
 
 	if (value < 0)
 		*to++ = '-';
-	do
+	for (end = to + 1; more >= 10; more /= 10)
+		end++;
+	for (char *p = end; p > to; rest /= 10)
 		*--p = (char)('0' + rest % 10);
-	while (rest /= 10);
-	return put_text(to, p, (size_t)(digits + sizeof(digits) - p));
+	return end;
 }
 
 #define PUT(to, literal) put_text(to, literal, sizeof(literal) - 1)
