@@ -37,6 +37,7 @@ struct lane {
 	struct libusb_transfer *transfer;
 	enum flight flight;
 	unsigned stalls; /* in a row */
+	bool stalled;    /* to be cleared, and until then nothing moves */
 };
 
 struct usb {
@@ -51,6 +52,7 @@ struct usb {
 
 	struct tb_source *wake, *control_timer, *pause_timer, *poll_timer;
 	struct lane out, in, control;
+	struct lane *clearing; /* whose stall the control transfer under way clears */
 	uint8_t out_data[OUT_MAX], in_data[IN_MAX];
 	uint8_t control_data[LIBUSB_CONTROL_SETUP_SIZE + IN_MAX];
 	size_t out_len, out_done; /* of what was taken: how much went through */
@@ -137,33 +139,61 @@ submit_in(struct usb *usb)
 }
 
 static void
-submit_control(struct usb *usb, uint8_t request, uint16_t value, uint16_t index, uint16_t len)
+submit_control(struct usb *usb, uint8_t type, uint8_t request, uint16_t value, uint16_t index,
+	uint16_t len)
 {
 	if (usb->control.flight != AT_REST)
 		return;
-	libusb_fill_control_setup(usb->control_data, REQUEST_IN, request, value, index, len);
+	libusb_fill_control_setup(usb->control_data, type, request, value, index, len);
 	libusb_fill_control_transfer(
 		usb->control.transfer, usb->node.handle, usb->control_data, landed, usb, 0);
 	if (submit(usb, &usb->control) == 0)
 		tb_source_set_timer_in(usb->control_timer, CONTROL_US);
 }
 
-/* Clears a stalled endpoint; false when it stalled too often, or is not to be had any more. */
+/* Has a stalled endpoint cleared; false when it stalled too often. */
 static bool
-clear_stall(struct usb *usb, struct lane *lane)
+note_stall(struct usb *usb, struct lane *lane)
 {
-	int r;
-
 	if (++lane->stalls >= STALLS_MAX) {
 		lose(usb, -EPIPE,
 			strdup("the printer stalled three times in a row: switch it off and on"));
 		return false;
 	}
-	/* the kernel's own call: it alone sets the endpoint's toggle right */
-	r = usb->node.bus->call.clear_halt(usb->node.handle, lane->transfer->endpoint);
+	lane->stalled = true;
+	return true;
+}
+
+/* The device clears its half first, asked without waiting. */
+static void
+clear_next(struct usb *usb)
+{
+	struct lane *lane = usb->out.stalled ? &usb->out : usb->in.stalled ? &usb->in : NULL;
+
+	if (!lane || usb->clearing || usb->gone || usb->control.flight != AT_REST)
+		return;
+	usb->clearing = lane;
+	submit_control(usb, LIBUSB_RECIPIENT_ENDPOINT, LIBUSB_REQUEST_CLEAR_FEATURE, 0,
+		lane->transfer->endpoint, 0);
+}
+
+/* It has: the kernel's half is done by its own call, which alone sets the endpoint's toggle right,
+ * and which a device that has just answered does not keep waiting. */
+static void
+cleared(struct usb *usb)
+{
+	struct lane *lane = TAKE_PTR(usb->clearing);
+	int r = LIBUSB_ERROR_PIPE;
+
+	if (usb->control.transfer->status == LIBUSB_TRANSFER_COMPLETED)
+		r = usb->node.bus->call.clear_halt(usb->node.handle, lane->transfer->endpoint);
+	lane->stalled = false;
 	if (r < 0)
 		lose_by(usb, r);
-	return r == 0;
+	else if (lane == &usb->in)
+		pause_lane(usb, lane);
+	else if (usb->out_done < usb->out_len)
+		submit_out(usb);
 }
 
 static void
@@ -179,7 +209,7 @@ out_landed(struct usb *usb)
 		usb->out.stalls = 0;
 		break;
 	case LIBUSB_TRANSFER_STALL:
-		if (!clear_stall(usb, &usb->out))
+		if (!note_stall(usb, &usb->out))
 			return;
 		break;
 	case LIBUSB_TRANSFER_TIMED_OUT:
@@ -190,7 +220,11 @@ out_landed(struct usb *usb)
 	}
 	if (usb->out_done == usb->out_len)
 		tb_source_set_timer(usb->poll_timer, TB_NEVER);
-	else if (went > 0 || usb->out.transfer->status == LIBUSB_TRANSFER_STALL)
+	if (usb->out.stalled)
+		clear_next(usb);
+	else if (usb->out_done == usb->out_len)
+		return;
+	else if (went > 0)
 		submit_out(usb);
 	else
 		pause_lane(usb, &usb->out);
@@ -206,8 +240,9 @@ in_landed(struct usb *usb)
 		break;
 	case LIBUSB_TRANSFER_STALL:
 		/* a printer that cannot speak can print all the same */
-		if (usb->in.stalls + 1 >= STALLS_MAX || !clear_stall(usb, &usb->in))
+		if (usb->in.stalls + 1 >= STALLS_MAX || !note_stall(usb, &usb->in))
 			return;
+		clear_next(usb);
 		break;
 	case LIBUSB_TRANSFER_NO_DEVICE:
 		lose_by(usb, LIBUSB_ERROR_NO_DEVICE);
@@ -217,7 +252,7 @@ in_landed(struct usb *usb)
 	}
 	usb->in_len = (size_t)usb->in.transfer->actual_length;
 	usb->in_read = 0;
-	if (usb->in_len == 0)
+	if (usb->in_len == 0 && !usb->in.stalled)
 		pause_lane(usb, &usb->in);
 }
 
@@ -269,10 +304,13 @@ control_landed(struct usb *usb)
 	tb_source_set_timer(usb->control_timer, TB_NEVER);
 	if (transfer->status == LIBUSB_TRANSFER_NO_DEVICE)
 		lose_by(usb, LIBUSB_ERROR_NO_DEVICE);
+	else if (usb->clearing)
+		cleared(usb);
 	else if (!usb->opened)
 		device_id_came(usb, data, len);
 	else if (len > 0)
 		port_status_came(usb, data[0]);
+	clear_next(usb);
 }
 
 /* Looks at what has landed, and tells what the user is to know. */
@@ -303,7 +341,7 @@ serve(struct usb *usb)
 		if (!freed && usb->gone && usb->in_read == before)
 			usb->in_read = usb->in_len;
 	}
-	if (!freed && usb->told_opened && !usb->gone && usb->want_write &&
+	if (!freed && usb->told_opened && !usb->gone && usb->want_write && !usb->out.stalled &&
 		usb->out_done == usb->out_len)
 		usb->handler.writable(usb->userdata);
 	if (freed)
@@ -359,7 +397,7 @@ on_poll(void *userdata)
 	if (usb->gone || usb->out_done == usb->out_len)
 		return;
 	if (usb->polled_done == usb->out_done)
-		submit_control(usb, GET_PORT_STATUS, 0,
+		submit_control(usb, REQUEST_IN, GET_PORT_STATUS, 0,
 			(uint16_t)(usb->node.interface << 8 | usb->node.alternate), 1);
 	usb->polled_done = usb->out_done;
 	tb_source_set_timer_in(usb->poll_timer, POLL_US);
@@ -375,7 +413,8 @@ usb_read(struct tb_stream *stream, void *data, size_t size)
 		return usb->gone ? usb->gone : -EAGAIN;
 	memcpy(data, usb->in_data + usb->in_read, n);
 	usb->in_read += n;
-	if (usb->in_read == usb->in_len && !usb->gone && usb->in.flight == AT_REST)
+	if (usb->in_read == usb->in_len && !usb->gone && usb->in.flight == AT_REST &&
+		!usb->in.stalled)
 		submit_in(usb);
 	return (ssize_t)n;
 }
@@ -387,7 +426,7 @@ usb_write(struct tb_stream *stream, const void *data, size_t len)
 
 	if (usb->gone)
 		return usb->gone;
-	if (!usb->opened || usb->out_done < usb->out_len || len == 0)
+	if (!usb->opened || usb->out_done < usb->out_len || usb->out.stalled || len == 0)
 		return -EAGAIN;
 	usb->out_len = TB_MIN(len, (size_t)OUT_MAX);
 	usb->out_done = usb->polled_done = 0;
@@ -519,7 +558,7 @@ static int
 begin(struct usb *usb, char **ret_why)
 {
 	if (usb->language) {
-		submit_control(usb, GET_DEVICE_ID, usb->node.config_index,
+		submit_control(usb, REQUEST_IN, GET_DEVICE_ID, usb->node.config_index,
 			(uint16_t)(usb->node.interface << 8 | usb->node.alternate), IN_MAX);
 		return usb->gone;
 	}

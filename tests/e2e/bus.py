@@ -21,12 +21,14 @@ class Listened(subprocess.Popen):
         super().__init__(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                          stderr=subprocess.PIPE, text=True, bufsize=1, **options)
         self.lines = queue.Queue()
+        self.heard = []
         self.complaint = ''
         for target in (self.listen, self.listen_to_complaints):
             threading.Thread(target=target, daemon=True).start()
 
     def listen(self):
         for line in self.stdout:
+            self.heard.append(line.rstrip('\n'))
             self.lines.put(line.rstrip('\n'))
         self.lines.put(None)
 
@@ -53,6 +55,13 @@ class Listened(subprocess.Popen):
                 raise AssertionError(f'{self.args[0]}: {line}')
             if line.startswith(beginning):
                 return line
+
+    def wait_heard(self, line):
+        """Until a line has been said, whenever: two sides may speak in any order."""
+        end = time.monotonic() + PATIENCE
+        while line not in self.heard:
+            assert time.monotonic() < end, f'no "{line}" from {self.args[0]}: {self.complaint}'
+            time.sleep(0.005)
 
     def end(self):
         if self.poll() is None:

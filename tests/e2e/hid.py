@@ -106,10 +106,8 @@ def switched_from_a_keyboard():
             assert scan['device'] == name and scan['code'] == '3256220450003', scan
             assert list(counter.devices()) == [name], counter.devices()
             counter.bus.unplug(node)
-            heard = []
-            while not counter.bus.process.lines.empty():
-                heard.append(counter.bus.process.lines.get())
-            assert not any(line.startswith('feature') for line in heard), heard
+            heard = counter.bus.process.heard
+            assert heard.count(f'feature {node} fe01') == 1, heard
 
 
 def the_keyboards_interface_is_not_it():
@@ -176,21 +174,20 @@ def the_kernels_driver_is_given_back():
     conf = '[device bar]\ndriver = scanner-hid\naddress = usb:1eab:8010\n'
     with Counter(conf) as counter:
         counter.bus.plug('usbscanner0', port='1-3', driver='usbhid', node='hidraw0')
-        counter.bus.process.wait_line('detached usbscanner0 usbhid')
-        counter.bus.process.wait_line('unplugged hidraw0')
+        counter.bus.process.wait_heard('detached usbscanner0 usbhid')
+        counter.bus.process.wait_heard('unplugged hidraw0')
         counter.wait_state('bar', 'ready')
         counter.bus.scan('usbscanner0', 'TBC-1')
         assert counter.next_code() == 'TBC-1'
         assert list(counter.devices()) == ['bar'], counter.devices()
         counter.bridge.stop()
-        counter.bus.process.wait_line('attached usbscanner0 usbhid')
-        counter.bus.process.wait_line('plugged hidraw0')
+        counter.bus.process.wait_heard('attached usbscanner0 usbhid')
 
 
 def without_a_section_the_kernels_node_is_read():
     with Counter() as counter:
         counter.bus.plug('usbscanner0', port='1-3', driver='usbhid', node='hidraw0', serial='HP1')
-        counter.bus.process.wait_line('plugged hidraw0')
+        counter.bus.process.wait_heard('plugged hidraw0 1-3')
         counter.wait_state('scanner-hid-HP1', 'ready')
         assert counter.devices()['scanner-hid-HP1']['address'] == 'hidraw:/dev/hidraw0'
         counter.bus.scan('hidraw0', 'TBC-1')

@@ -134,7 +134,7 @@ def plugged_and_printed(wraps=True):
         text = shop.read_back()
         for i in range(LINES):
             assert f'a Bonjour {i}\n' in text, text
-        shop.bus.process.wait_line('asked usbprinter0 device_id 0 0')
+        shop.bus.process.wait_heard('asked usbprinter0 device_id 0 0')
         shop.bridge.stop()
         shop.bus.process.wait_line('released usbprinter0')
 
@@ -176,8 +176,8 @@ def known_model_needs_no_language():
 def the_kernels_driver_is_given_back():
     with Shop(driver='usblp') as shop:
         shop.wait_state('ready')
-        shop.bus.process.wait_line('detached usbprinter0 usblp')
-        shop.bus.process.wait_line('claimed usbprinter0')
+        shop.bus.process.wait_heard('detached usbprinter0 usblp')
+        shop.bus.process.wait_heard('claimed usbprinter0 0')
         assert shop.end(shop.print('d')) == 'confirmed'
         shop.bridge.stop()
         shop.bus.process.wait_line('attached usbprinter0 usblp')
