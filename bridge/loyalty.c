@@ -163,6 +163,12 @@ can_fall_back(enum tb_op op, bool unsent)
 
 /* ---- with the server ---- */
 
+static const char *
+param(const struct tb_call *c, const char *name)
+{
+	return json_string_value(json_object_get(c->params, name));
+}
+
 static void
 on_server(const struct tb_answer *answer, void *userdata)
 {
@@ -194,6 +200,13 @@ on_server(const struct tb_answer *answer, void *userdata)
 		tb_loyalty_link_heard(loyalty, true);
 		if (offline)
 			tb_offline_learn(offline, c.op, c.params, answer->json, answer->len);
+		if (c.op == TB_OP_CUSTOMER_DELETE)
+			tb_outbox_forget(loyalty->bridge->outbox, param(&c, "id"));
+	} else if (answer->error == TB_ERROR_CUSTOMER_UNKNOWN && fallback &&
+		   tb_outbox_made(loyalty->bridge->outbox, param(&c, "id"))) {
+		/* He is on his way there. */
+		answer_offline(loyalty, &c);
+		return;
 	} else if (offline && !tb_error_retryable(answer->error)) {
 		tb_offline_refused(offline, c.op, c.params, answer->error);
 	}
@@ -243,7 +256,7 @@ tb_loyalty_send(struct tb_loyalty *loyalty, const struct tb_call *c)
 static bool
 is_ours(const struct tb_call *c)
 {
-	const char *reservation = json_string_value(json_object_get(c->params, "reservation"));
+	const char *reservation = param(c, "reservation");
 
 	return c->op == TB_OP_REWARD_RELEASE && reservation && tb_offline_is_ours(reservation);
 }
@@ -263,7 +276,11 @@ call(struct tb_loyalty *loyalty, struct tb_call *c)
 		c->done(&(struct tb_answer){.error = TB_ERROR_SERVER_REFUSED}, c->userdata);
 	} else if (tb_loyalty_is_local(loyalty)) {
 		enter(loyalty, c);
-	} else if ((loyalty->link.known && !loyalty->link.up) || is_ours(c)) {
+	} else if (c->op == TB_OP_PASSAGE_SHOW && tb_outbox_show(loyalty->bridge->outbox, c)) {
+		/* It waits here: the server does not know it. */
+	} else if ((loyalty->link.known && !loyalty->link.up) || is_ours(c) ||
+		   (loyalty->bridge->offline &&
+			   tb_offline_must_judge(loyalty->bridge->offline, c))) {
 		answer_offline(loyalty, c);
 	} else {
 		c->deadline_us -= TB_MIN(conf->deadline_us / 10, (uint64_t)MARGIN_MAX_US);

@@ -83,6 +83,7 @@ enum statement {
 	REQUEUE,
 	TELL,
 	DROP,
+	FORGET,
 	SETTLE,
 	SETTLED_BY,
 	COUNT,
@@ -128,6 +129,7 @@ static const char *const texts[STATEMENTS] = {
 	[TELL] = "UPDATE outbox SET told = 1, answer = coalesce(?2, answer), drawn = ?3"
 		 " WHERE seq = ?1",
 	[DROP] = "DELETE FROM outbox WHERE seq = ?1",
+	[FORGET] = "UPDATE outbox SET answer = NULL WHERE account = ?1 AND params IS NULL",
 	[SETTLE] = "UPDATE outbox SET params = NULL, state = 'refused', settle_key = ?2,"
 		   " reason = ?3, settled_by = ?4, changed = ?5 WHERE seq = ?1",
 	[SETTLED_BY] = "SELECT seq, reason = ?2 FROM outbox WHERE settle_key = ?1",
@@ -587,6 +589,18 @@ tb_outbox_journal_drop(struct tb_outbox_journal *journal, int64_t seq)
 	int r = begin(journal, DROP, seq, &stmt);
 
 	return r < 0 ? r : finish(stmt);
+}
+
+int
+tb_outbox_journal_forget(struct tb_outbox_journal *journal, const char *account)
+{
+	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[FORGET];
+	int r = tb_state_begin(journal->bridge->state);
+
+	if (r < 0)
+		return r;
+	bind_text(stmt, 1, account);
+	return run(stmt);
 }
 
 int

@@ -110,6 +110,9 @@ int tb_outbox_journal_tell(struct tb_outbox_journal *journal, int64_t seq, const
 	const char *answer, size_t len);
 int tb_outbox_journal_drop(struct tb_outbox_journal *journal, int64_t seq);
 
+/* What was answered of a customer; rows that wait stay as they are. */
+int tb_outbox_journal_forget(struct tb_outbox_journal *journal, const char *account);
+
 /* A settlement by hand: who, why, and the key it was said with. */
 struct tb_outbox_settlement {
 	const char *key, *reason, *by;

@@ -140,6 +140,8 @@ void tb_outbox_transmit_once(struct tb_outbox_entry *e);
 /* The text for a till whose effect waits; offline has been told of it. NULL without memory. */
 char *tb_outbox_queued_answer(
 	struct tb_outbox *outbox, const struct tb_outbox_row *row, const json_t *params);
+/* A passage that waits, as passage.show shows one. NULL without memory. */
+char *tb_outbox_shown_text(const struct tb_outbox_row *row, const json_t *params);
 /* The reservation in a deduction's answer, to free; NULL when there is none. */
 char *tb_outbox_reservation_of(const char *json);
 /* "o_17" and back; 0 when text is none. */
@@ -148,5 +150,7 @@ int64_t tb_outbox_id_parse(const char *text);
 /* The text of an id that the server would draw likewise; kind 'p' or 'c'. */
 int tb_outbox_draw(struct tb_loop *loop, char kind, char *out);
 #define TB_OUTBOX_DRAWN_TEXT 32
+/* The number of a new card. */
+int tb_outbox_draw_card(char *out);
 /* Whether two calls are the same as JSON values, the key aside. */
 int tb_outbox_hash(enum tb_op op, json_t *params, uint8_t *out);

@@ -60,6 +60,26 @@ tb_outbox_draw(struct tb_loop *loop, char kind, char *out)
 	return 0;
 }
 
+/* 29, eight digits of chance and a check digit: such is what our own ledger draws. */
+int
+tb_outbox_draw_card(char *out)
+{
+	unsigned sum = 0;
+	uint32_t chance;
+
+	if (getrandom(&chance, sizeof(chance), 0) != sizeof(chance))
+		return -EIO;
+	snprintf(out, TB_OUTBOX_DRAWN_TEXT, "29%08u", (unsigned)(chance % 100000000U));
+	for (unsigned i = 0; i < 10; i++) {
+		unsigned digit = (unsigned)(out[9 - i] - '0') * (i % 2 == 0 ? 2 : 1);
+
+		sum += digit > 9 ? digit - 9 : digit;
+	}
+	out[10] = (char)('0' + (10 - sum % 10) % 10);
+	out[11] = '\0';
+	return 0;
+}
+
 /* The order of members is nobody's business, so they are sorted; the key is looked up by itself. */
 int
 tb_outbox_hash(enum tb_op op, json_t *params, uint8_t *out)
@@ -125,41 +145,65 @@ write_member(struct tb_jsonw *w, const json_t *object, const char *name)
 		tb_jsonw_raw(w, name, text, strlen(text));
 }
 
-/* Nothing is known but what the till has just said. */
-static void
-write_said(struct tb_jsonw *w, const char *id, const json_t *record)
+/* What is known of him here, and over it what the till has just said. */
+static json_t *
+customer_of(const struct tb_outbox_row *row, const json_t *params, const char *id, json_t *known)
 {
-	const char *name;
-	json_t *value;
+	json_t *record = json_object_get(params, "record"), *card = json_object_get(params, "card");
+	json_t *customer = json_object_get(known, "customer");
 
-	tb_jsonw_object(w, "customer");
-	tb_jsonw_string(w, "id", id);
-	json_object_foreach((json_t *)record, name, value)
-		if (strcmp(name, "id") != 0)
-			write_member(w, record, name);
-	tb_jsonw_end_object(w);
+	customer = customer ? json_copy(customer) : json_object();
+	if (!customer)
+		return NULL;
+	json_object_set_new(customer, "id", json_string(id));
+	if (row->op == TB_OP_CUSTOMER_CREATE || row->op == TB_OP_CUSTOMER_UPDATE)
+		json_object_update(customer, record);
+	if (row->op == TB_OP_CUSTOMER_CREATE && card && !json_object_get(record, "cards"))
+		json_object_set_new(customer, "cards",
+			json_pack("[{s:O, s:s}]", "number", card, "state", "active"));
+	return customer;
 }
 
 static void
 write_customer(struct tb_outbox *outbox, struct tb_jsonw *w, const struct tb_outbox_row *row,
 	const json_t *params)
 {
+	bool person = row->op == TB_OP_CUSTOMER_CREATE || row->op == TB_OP_CUSTOMER_UPDATE;
 	const char *id = row->op == TB_OP_CUSTOMER_CREATE
 	                         ? row->drawn
-	                         : json_string_value(json_object_get(params,
-					   row->op == TB_OP_CUSTOMER_UPDATE ? "id" : "customer"));
-	json_t *known = id ? known_customer(outbox, id) : NULL;
+	                         : json_string_value(
+					   json_object_get(params, person ? "id" : "customer"));
+	_cleanup_(json_decrefp) json_t *known = id ? known_customer(outbox, id) : NULL;
+	_cleanup_(json_decrefp) json_t *answer = json_object();
 
-	if (json_object_get(known, "customer")) {
-		write_member(w, known, "customer");
-		if (row->op == TB_OP_CUSTOMER_CREATE || row->op == TB_OP_CUSTOMER_UPDATE)
-			write_member(w, known, "balances");
-		write_member(w, known, "stale");
-		write_member(w, known, "as_of");
-	} else if (id) {
-		write_said(w, id, json_object_get(params, "record"));
-	}
-	json_decref(known);
+	if (!id || !answer)
+		return;
+	json_object_set_new(answer, "customer", customer_of(row, params, id, known));
+	write_member(w, answer, "customer");
+	if (person)
+		write_member(w, known, "balances");
+	write_member(w, known, "stale");
+	write_member(w, known, "as_of");
+}
+
+char *
+tb_outbox_shown_text(const struct tb_outbox_row *row, const json_t *params)
+{
+	static const char *const said[] = {
+		"occurred_at", "mode", "customer", "total", "lines", "tenders"};
+	_cleanup_buf_ struct tb_buf buf = TB_BUF_INIT(0);
+	struct tb_jsonw w = TB_JSONW(&buf);
+
+	tb_jsonw_object(&w, NULL);
+	tb_jsonw_string(&w, "passage", row->drawn);
+	tb_jsonw_string(&w, "sale", row->sale);
+	tb_jsonw_string(&w, "business_day", row->day);
+	for (size_t i = 0; i < ARRAY_SIZE(said); i++)
+		write_member(&w, params, said[i]);
+	tb_jsonw_string(&w, "state", "queued");
+	tb_jsonw_raw(&w, "reasons", "[\"offline\"]", 11);
+	tb_jsonw_end_object(&w);
+	return tb_buf_take(&buf);
 }
 
 char *

@@ -226,7 +226,20 @@ add_granted(struct tb_outbox *outbox, const json_t *params, json_t *sent)
 	return json_object_set(sent, "uses", json_object_get(granted, "uses")) < 0 ? -ENOMEM : 0;
 }
 
-/* What goes to the server: what the till said, the id we draw, and what was granted offline. */
+/* The customer who is made without a server goes with a card in his hand. */
+static int
+draw_card(json_t *sent)
+{
+	char number[TB_OUTBOX_DRAWN_TEXT];
+	int r = tb_outbox_draw_card(number);
+
+	if (r < 0)
+		return r;
+	json_object_del(sent, "draw_card");
+	return json_object_set_new(sent, "card", json_string(number)) < 0 ? -ENOMEM : 0;
+}
+
+/* What goes to the server: what the till said, the ids we draw, and what was granted offline. */
 static int
 write_params(struct tb_outbox *outbox, struct tb_outbox_row *row, const json_t *params)
 {
@@ -240,6 +253,8 @@ write_params(struct tb_outbox *outbox, struct tb_outbox_row *row, const json_t *
 		r = add_granted(outbox, params, sent);
 	if (r == 0 && name)
 		r = json_object_set_new(sent, name, json_string(row->drawn)) < 0 ? -ENOMEM : 0;
+	if (r == 0 && outbox->down && json_object_get(sent, "draw_card"))
+		r = draw_card(sent);
 	if (r < 0)
 		return r;
 	row->params = json_dumps(sent, JSON_COMPACT);
@@ -396,6 +411,8 @@ say_again(struct tb_outbox *outbox, struct tb_request *request, struct tb_outbox
 		tb_request_fail(request, TB_ERROR_IDEMPOTENCY_CONFLICT, NULL);
 	else if (row->state == TB_OUTBOX_CONFIRMED && row->answer)
 		answer_final(request, row);
+	else if (row->state == TB_OUTBOX_CONFIRMED) /* of somebody who was deleted since */
+		tb_request_fail(request, TB_ERROR_CUSTOMER_UNKNOWN, NULL);
 	else if (row->state != TB_OUTBOX_REFUSED)
 		join(outbox, request, row);
 	else if (row->told || row->settled)
@@ -459,6 +476,52 @@ tb_outbox_take(struct tb_outbox *outbox, struct tb_request *request)
 		take_new(outbox, request, &row);
 }
 
+/* ---- what waits, for who asks the server about it ---- */
+
+bool
+tb_outbox_show(struct tb_outbox *outbox, const struct tb_call *call)
+{
+	_cleanup_outbox_row_ struct tb_outbox_row row = {};
+	_cleanup_(json_decrefp) json_t *params = NULL;
+	_cleanup_free_ char *text = NULL;
+
+	if (outbox->n_open + outbox->n_refused == 0)
+		return false;
+	tb_outbox_write_done(outbox);
+	if (tb_outbox_journal_by_sale(outbox->journal, call->caller.site, call->caller.till,
+		    param(call->params, "sale"), param(call->params, "business_day"), &row) <= 0 ||
+		!row.params)
+		return false;
+	params = json_loads(row.params, 0, NULL);
+	text = params ? tb_outbox_shown_text(&row, params) : NULL;
+	if (text)
+		call->done(&(struct tb_answer){.json = text, .len = strlen(text)}, call->userdata);
+	return text != NULL;
+}
+
+bool
+tb_outbox_made(struct tb_outbox *outbox, const char *customer)
+{
+	_cleanup_outbox_row_ struct tb_outbox_row row = {};
+
+	if (outbox->n_open == 0 || !customer)
+		return false;
+	return tb_outbox_journal_by_drawn(outbox->journal, customer, &row) > 0 && row.params &&
+	       row.state != TB_OUTBOX_REFUSED;
+}
+
+void
+tb_outbox_forget(struct tb_outbox *outbox, const char *customer)
+{
+	int r;
+
+	tb_outbox_write_done(outbox);
+	r = tb_outbox_journal_forget(outbox->journal, customer);
+	if (r < 0)
+		tb_log_error("outbox: what was said of a deleted person is not forgotten: %s",
+			strerror(-r));
+}
+
 /* ---- start and stop ---- */
 
 void
@@ -517,7 +580,10 @@ tb_outbox_free(struct tb_outbox *outbox)
 		return;
 	outbox->stopping = true;
 	if (outbox->journal) {
+		/* What was taken in the last turn is on disk, and its tills wait with the others.
+		 */
 		tb_outbox_write_done(outbox);
+		(void)tb_state_flush(outbox->bridge->state);
 		tb_outbox_tell_queued(outbox);
 		(void)tb_state_flush(outbox->bridge->state);
 	}

@@ -24,6 +24,13 @@ bool tb_outbox_takes(enum tb_op op);
 /* Takes such a call of a till, and answers it within the deadline. */
 void tb_outbox_take(struct tb_outbox *outbox, struct tb_request *request);
 
+/* Answers passage.show of a passage that waits, before this returns; false: of no such one. */
+bool tb_outbox_show(struct tb_outbox *outbox, const struct tb_call *call);
+/* Whether that customer was made here and the server does not know him yet. */
+bool tb_outbox_made(struct tb_outbox *outbox, const char *customer);
+/* A person is deleted: what was answered of him is forgotten. */
+void tb_outbox_forget(struct tb_outbox *outbox, const char *customer);
+
 /* The link went up or down: what waits is sent at once, or now and then. */
 void tb_outbox_link(struct tb_outbox *outbox, bool up);
 

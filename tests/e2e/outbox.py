@@ -189,6 +189,7 @@ def a_customer_made_offline():
                                                                    'phones': ['+33612345678']}})
         customer = made['customer']['id']
         assert customer.startswith('c_') and made['state'] == 'queued', made
+        assert made['customer']['last_name'] == 'Martin' and made['balances']['points'] == 0, made
         assert till.call('customer.create', {
             'key': 'c', 'record': {'phones': ['+33612345678'], 'last_name': 'Martin', 'first_name': 'Éléonore'}}) == made
         assert till.refusal('customer.create', {'key': 'c', 'record': {'first_name': 'Anne'}}).code == \
@@ -196,8 +197,19 @@ def a_customer_made_offline():
         attached = till.call('card.attach', {'key': 'a', 'customer': customer, 'card': '29001'})
         assert attached['state'] == 'queued' and attached['customer']['id'] == customer, attached
         posted = till.call('passage.post', sale('S1', customer))
+        shown = till.call('passage.show', {'sale': 'S1', 'business_day': DAY})
+        assert shown['state'] == 'queued' and shown['passage'] == posted['passage'], shown
+        assert shown['total'] == 1000 and len(shown['lines']) == 1 and shown['customer'] == customer, shown
+        changed = attached
+        for name in ('Martin-Petit', 'Petit'):
+            changed = till.call('customer.update', {'key': name, 'id': customer, 'record': {'last_name': name},
+                                                    'revision': changed['customer']['revision']})
+            assert changed['state'] == 'queued', changed
         friend = till.call('customer.create', {'key': 'f', 'record': {'first_name': 'Ana'}, 'sponsor': customer})
         assert friend['state'] == 'queued', friend
+        drawn = till.call('customer.create', {'key': 'dc', 'record': {'first_name': 'Max'}, 'draw_card': True})
+        number = drawn['customer']['cards'][0]['number']
+        assert till.call('customer.lookup', {'card': number})['customer']['id'] == drawn['customer']['id']
         for method, params in (('gift_card.create', {'key': 'g', 'amount': 1000}),
                                ('gift_card.reload', {'key': 'h', 'number': 'TBG-1', 'amount': 1000})):
             assert till.refusal(method, params).code == 'offline_refused', method
@@ -205,10 +217,13 @@ def a_customer_made_offline():
         shop.wait_depth(0)
         found = till.call('customer.lookup', {'card': '29001'})
         assert found['customer']['id'] == customer and found['customer']['first_name'] == 'Éléonore', found
+        assert found['customer']['last_name'] == 'Petit', found
+        assert till.call('outbox.list') == {'items': []}
         assert found['balances']['points'] == 10 and found['balances']['passages'] == 1, found
         assert till.call('customer.create', {'key': 'c', 'record': {
             'first_name': 'Éléonore', 'last_name': 'Martin', 'phones': ['+33612345678']}}) == made
         assert till.call('passage.post', sale('S1', customer))['passage'] == posted['passage']
+        assert till.call('customer.lookup', {'card': number})['customer']['id'] == drawn['customer']['id']
         assert till.call('customer.lookup', {'id': friend['customer']['id']})['customer']['first_name'] == 'Ana'
 
 

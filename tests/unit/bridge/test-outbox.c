@@ -147,14 +147,14 @@ test_many(void **state)
 	unsigned n = 0;
 
 	link_is(false);
-	fill(1500, 1500);
+	fill(300, 300);
 	link_is(true);
 	while (flying() > 0) {
 		assert_true(f->bridge.outbox->n_ready <= TB_OUTBOX_READY_MAX);
 		answer(nth_flying(0), POSTED);
 		n++;
 	}
-	assert_int_equal(n, 1500);
+	assert_int_equal(n, 300);
 }
 
 static void
