@@ -120,10 +120,14 @@ class HidScanner(Gadget):
 class Printer(Gadget):
     """A receipt printer that keeps what it takes and says how it is. It stops taking at `limit`."""
 
+    made = 0
     QUESTION = re.compile(rb'\x10\x04[\x01-\x04]|\x1dr\x01|\x1d\(H\x06\x00\x30\x30(....)', re.S)
 
     def __init__(self, name, vid, pid, serial, device_id):
         super().__init__(name, 'printer.0', vid, pid, serial, pnp_string=device_id, q_len='2')
+        # the kernel counts them as they are made
+        self.node = f'/dev/g_printer{Printer.made}'
+        Printer.made += 1
         self.taken, self.limit, self.plugged = bytearray(), None, False
         self.changed = threading.Condition()
         threading.Thread(target=self.work, daemon=True).start()
@@ -162,7 +166,7 @@ class Printer(Gadget):
             with self.changed:
                 self.changed.wait_for(lambda: self.plugged)
             try:
-                fd = os.open('/dev/g_printer0', os.O_RDWR | os.O_NONBLOCK)
+                fd = os.open(self.node, os.O_RDWR | os.O_NONBLOCK)
             except OSError:
                 time.sleep(0.02)
                 continue

@@ -6,6 +6,7 @@ outside as they end."""
 import importlib
 import os
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 from outside import Outside
@@ -16,11 +17,17 @@ from tap import Tap
 class Told(Tap):
     """A failure brings what the service and the kernel have said."""
 
+    def __init__(self):
+        super().__init__()
+        self.since = time.monotonic()
+
     def point(self, good, name, said='', skip=None):
         if not good:
             said += '\n-- journal\n' + journal()
             said += '\n-- kernel\n' + journal(25, '-k')
-        super().point(good, name, said, skip)
+        now = time.monotonic()
+        super().point(good, name, f'{now - self.since:.1f} s\n{said}', skip)
+        self.since = now
 
     def done(self):
         print(f'1..{self.points}')

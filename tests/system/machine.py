@@ -88,7 +88,7 @@ class Machine:
                    '-machine', 'pc,i8042=off', '-smp', '2', '-m', '512', '-nodefaults',
                    '-display', 'none', '-no-reboot', '-serial', f'file:{console}',
                    '-kernel', f'{image}/vmlinuz', '-initrd', f'{image}/initrd',
-                   '-append', 'console=ttyS0 root=/dev/vda rw panic=-1 quiet '
+                   '-append', 'console=ttyS0 root=/dev/vda rw panic=-1 quiet 8250.nr_uarts=1 '
                               'systemd.show_status=no mitigations=off',
                    '-drive', f'file={image}/disk.img,if=virtio,format=raw,snapshot=on',
                    '-drive', f'file={tar},if=virtio,format=raw,snapshot=on',
