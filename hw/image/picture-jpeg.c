@@ -17,6 +17,9 @@
 #define SCANS_MAX 200
 #define MEMORY_MAX ((long)512 << 20) /* what libjpeg itself may take */
 
+/* A block of 64 pixels has one bit at the least. */
+#define PIXELS_A_BYTE (64 * 8)
+
 struct reading {
 	struct jpeg_decompress_struct jpeg;
 	struct jpeg_error_mgr errors;
@@ -24,6 +27,7 @@ struct reading {
 	jmp_buf failed;
 	char message[JMSG_LENGTH_MAX];
 	struct tb_picture picture;
+	size_t len;
 	int result;
 	char **ret_why;
 };
@@ -64,8 +68,8 @@ read_rows(struct reading *reading)
 	struct jpeg_decompress_struct *jpeg = &reading->jpeg;
 
 	jpeg_read_header(jpeg, TRUE);
-	reading->result = tb_picture_alloc(
-		jpeg->image_width, jpeg->image_height, &reading->picture, reading->ret_why);
+	reading->result = tb_picture_alloc(jpeg->image_width, jpeg->image_height, reading->len,
+		PIXELS_A_BYTE, &reading->picture, reading->ret_why);
 	if (reading->result < 0)
 		return;
 	jpeg->out_color_space = JCS_GRAYSCALE;
@@ -88,6 +92,7 @@ tb_picture_read_jpeg(const uint8_t *data, size_t len, struct tb_picture *ret, ch
 	if (!reading)
 		return -ENOMEM;
 	reading->ret_why = ret_why;
+	reading->len = len;
 	reading->jpeg.err = jpeg_std_error(&reading->errors);
 	reading->errors.error_exit = on_error;
 	reading->errors.emit_message = on_message;

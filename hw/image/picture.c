@@ -9,6 +9,9 @@
 #include <string.h>
 #include "hw/image/image.h"
 
+/* Deflate makes at most 1032 bytes of one, and each is eight pixels of one bit. */
+#define PNG_PIXELS_A_BYTE (1032 * 8)
+
 int
 tb_picture_refuse(char **ret_why, const char *format, ...)
 {
@@ -22,7 +25,8 @@ tb_picture_refuse(char **ret_why, const char *format, ...)
 }
 
 int
-tb_picture_alloc(unsigned long width, unsigned long height, struct tb_picture *ret, char **ret_why)
+tb_picture_alloc(unsigned long width, unsigned long height, size_t len, size_t a_byte,
+	struct tb_picture *ret, char **ret_why)
 {
 	if (width == 0 || height == 0)
 		return tb_picture_refuse(ret_why, "the picture has no pixels");
@@ -31,6 +35,9 @@ tb_picture_alloc(unsigned long width, unsigned long height, struct tb_picture *r
 		return tb_picture_refuse(ret_why,
 			"the picture is too large: %lu x %lu, at most %zu pixels", width, height,
 			TB_IMAGE_PIXELS_MAX);
+	if (width * height / a_byte > len)
+		return tb_picture_refuse(ret_why,
+			"the picture is cut short: %lu x %lu in %zu bytes", width, height, len);
 	ret->grey = malloc(width * height);
 	if (!ret->grey)
 		return -ENOMEM;
@@ -57,7 +64,7 @@ read_png(const uint8_t *data, size_t len, struct tb_picture *ret, char **ret_why
 	if (!png_image_begin_read_from_memory(&image, data, len))
 		return tb_picture_refuse(ret_why, "PNG: %s", image.message);
 	image.format = PNG_FORMAT_GRAY;
-	r = tb_picture_alloc(image.width, image.height, &picture, ret_why);
+	r = tb_picture_alloc(image.width, image.height, len, PNG_PIXELS_A_BYTE, &picture, ret_why);
 	if (r < 0) {
 		png_image_free(&image);
 		return r;
@@ -135,10 +142,8 @@ read_pgm(const uint8_t *data, size_t len, struct tb_picture *ret, char **ret_why
 	if (width < 0 || height < 0 || most < 1 || most > 65535 || text.at == text.end)
 		return tb_picture_refuse(ret_why, "PGM: its head is no head");
 	text.at++; /* the one blank behind the head */
-	/* a file of that length cannot hold more, so nothing larger is worth its memory */
-	if (width > 0 && (unsigned long)height > len / (unsigned long)width)
-		return tb_picture_refuse(ret_why, "PGM: it is cut short");
-	r = tb_picture_alloc((unsigned long)width, (unsigned long)height, &picture, ret_why);
+	r = tb_picture_alloc(
+		(unsigned long)width, (unsigned long)height, len, 1, &picture, ret_why);
 	if (r < 0)
 		return r;
 	if (read_samples(&text, plain, most, &picture) < 0) {

@@ -172,7 +172,7 @@ resize(const struct tb_picture *from, unsigned up, unsigned down, struct tb_pict
 {
 	unsigned width = from->width * up / down, height = from->height * up / down;
 	_cleanup_free_ char *why = NULL;
-	int r = tb_picture_alloc(width + 2 * MARGIN, height + 2 * MARGIN, ret, &why);
+	int r = tb_picture_alloc(width + 2 * MARGIN, height + 2 * MARGIN, SIZE_MAX, 1, ret, &why);
 
 	if (r < 0)
 		return r;

@@ -342,7 +342,8 @@ def pictures_that_hold_nothing_or_worse():
         # what is compressed is far more than the picture takes: it is not unpacked
         refused(png(8, 8, bytes(1 << 26)), '')
         refused(png(8, 8, bytes(9 * 8)), 'no code')
-        refused(b'P5 90000 90000 255\n', 'PGM')
+        refused(b'P5 90000 90000 255\n', 'too large')
+        refused(b'P5 5000 5000 255\n', 'cut short')
         refused(b'P2 3 3 255\n1 2', 'PGM')
         refused(b'\xff\xd8\xff\xe0' + bytes(1000), 'JPEG')
         refused(b'', 'no PNG, JPEG or PGM')
