@@ -202,11 +202,6 @@ on_server(const struct tb_answer *answer, void *userdata)
 			tb_offline_learn(offline, c.op, c.params, answer->json, answer->len);
 		if (c.op == TB_OP_CUSTOMER_DELETE)
 			tb_outbox_forget(loyalty->bridge->outbox, param(&c, "id"));
-	} else if (answer->error == TB_ERROR_CUSTOMER_UNKNOWN && fallback &&
-		   tb_outbox_made(loyalty->bridge->outbox, param(&c, "id"))) {
-		/* He is on his way there. */
-		answer_offline(loyalty, &c);
-		return;
 	} else if (offline && !tb_error_retryable(answer->error)) {
 		tb_offline_refused(offline, c.op, c.params, answer->error);
 	}
@@ -278,9 +273,7 @@ call(struct tb_loyalty *loyalty, struct tb_call *c)
 		enter(loyalty, c);
 	} else if (c->op == TB_OP_PASSAGE_SHOW && tb_outbox_show(loyalty->bridge->outbox, c)) {
 		/* It waits here: the server does not know it. */
-	} else if ((loyalty->link.known && !loyalty->link.up) || is_ours(c) ||
-		   (loyalty->bridge->offline &&
-			   tb_offline_must_judge(loyalty->bridge->offline, c))) {
+	} else if ((loyalty->link.known && !loyalty->link.up) || is_ours(c)) {
 		answer_offline(loyalty, c);
 	} else {
 		c->deadline_us -= TB_MIN(conf->deadline_us / 10, (uint64_t)MARGIN_MAX_US);

@@ -499,17 +499,6 @@ tb_outbox_show(struct tb_outbox *outbox, const struct tb_call *call)
 	return text != NULL;
 }
 
-bool
-tb_outbox_made(struct tb_outbox *outbox, const char *customer)
-{
-	_cleanup_outbox_row_ struct tb_outbox_row row = {};
-
-	if (outbox->n_open == 0 || !customer)
-		return false;
-	return tb_outbox_journal_by_drawn(outbox->journal, customer, &row) > 0 && row.params &&
-	       row.state != TB_OUTBOX_REFUSED;
-}
-
 void
 tb_outbox_forget(struct tb_outbox *outbox, const char *customer)
 {

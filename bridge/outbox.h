@@ -26,8 +26,6 @@ void tb_outbox_take(struct tb_outbox *outbox, struct tb_request *request);
 
 /* Answers passage.show of a passage that waits, before this returns; false: of no such one. */
 bool tb_outbox_show(struct tb_outbox *outbox, const struct tb_call *call);
-/* Whether that customer was made here and the server does not know him yet. */
-bool tb_outbox_made(struct tb_outbox *outbox, const char *customer);
 /* A person is deleted: what was answered of him is forgotten. */
 void tb_outbox_forget(struct tb_outbox *outbox, const char *customer);
 
