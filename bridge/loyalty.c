@@ -273,7 +273,9 @@ call(struct tb_loyalty *loyalty, struct tb_call *c)
 		enter(loyalty, c);
 	} else if (c->op == TB_OP_PASSAGE_SHOW && tb_outbox_show(loyalty->bridge->outbox, c)) {
 		/* It waits here: the server does not know it. */
-	} else if ((loyalty->link.known && !loyalty->link.up) || is_ours(c)) {
+	} else if ((loyalty->link.known && !loyalty->link.up) || is_ours(c) ||
+		   (loyalty->bridge->offline &&
+			   tb_offline_must_judge(loyalty->bridge->offline, c))) {
 		answer_offline(loyalty, c);
 	} else {
 		c->deadline_us -= TB_MIN(conf->deadline_us / 10, (uint64_t)MARGIN_MAX_US);

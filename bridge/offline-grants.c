@@ -305,6 +305,23 @@ tb_offline_grants_passages(struct tb_offline_grants *grants, const char *custome
 	return 0;
 }
 
+bool
+tb_offline_must_judge(struct tb_offline *offline, const struct tb_call *call)
+{
+	struct tb_offline_grants *grants = offline->grants;
+	const char *customer = tb_offline_text(call->params, "customer");
+	struct tb_offline_spent spent = {0};
+	bool any;
+
+	if (!grants->any_open || call->op != TB_OP_REWARD_RESERVE || !customer ||
+		tb_offline_grants_spent(grants, customer, &call->caller,
+			tb_offline_text(call->params, "sale"), &spent) < 0)
+		return false;
+	any = spent.points || spent.wallet || spent.value || json_object_size(spent.counts);
+	tb_offline_spent_done(&spent);
+	return any;
+}
+
 /* ---- what becomes of it ------------------------------------------------------------------- */
 
 static int

@@ -56,6 +56,12 @@ bool tb_offline_knows_better(
 	struct tb_offline *offline, const struct tb_call *call, enum tb_error error);
 
 /*
+ * Whether a reservation is tb_offline_answer()'s although the server could be asked: it does not
+ * know yet what the customer has used offline for another sale, and would grant it again.
+ */
+bool tb_offline_must_judge(struct tb_offline *offline, const struct tb_call *call);
+
+/*
  * The link came up, also the first time. Program and articles are asked for anew, in the background
  * and by tb_loyalty_call(), when they may have changed.
  */

@@ -206,6 +206,31 @@ def granted_and_delivered():
         assert taken == {'five': -100, 'coffee': -30}, history
 
 
+def not_used_again_before_it_is_delivered():
+    with Shop() as shop:
+        till = shop.till
+        customer = till.call('customer.create', {'key': 'c', 'record': {'first_name': 'Zoé'}})['customer']['id']
+        shop.give(customer, 120)
+        till.call('customer.lookup', {'id': customer})
+        shop.line.unplug()
+        asked = {'customer': customer, 'basket': basket(2000), 'uses': [{'reward': 'five'}]}
+        held = till.call('reward.reserve', {'key': 'r1', 'sale': 'S1', **asked})
+        assert till.call('passage.post', sale('S1', 60, 2000, customer, 0, held))['state'] == 'queued'
+        # the line is back, but the passage does not come through
+        shop.line.fault = lambda path: 'stall' if path.endswith('passage.post') else None
+        shop.line.plug_in()
+        shop.wait_link('up')
+        assert 'stale' not in till.call('customer.lookup', {'id': customer})
+        refused = till.refusal('reward.reserve', {'key': 'r2', 'sale': 'S2', **asked})
+        assert refused.code == 'insufficient_balance', refused
+        shop.line.fault = lambda path: None
+        shop.line.forget()
+        shop.wait_delivered()
+        refused = till.refusal('reward.reserve', {'key': 'r3', 'sale': 'S2', **asked})
+        assert refused.code == 'insufficient_balance', refused
+        shop.hub.verify()
+
+
 # ---- a day --------------------------------------------------------------------------------------
 
 KNOWN = 5
@@ -321,5 +346,6 @@ tap = Tap()
 tap.run('a look-up answers from what was heard, marked stale, and never says unknown', looked_up)
 tap.run('nothing is used while the program does not allow it', refused_by_default)
 tap.run('what is granted survives a power cut and is booked once', granted_and_delivered)
+tap.run('points used offline are not used again before they are booked', not_used_again_before_it_is_delivered)
 tap.run('a till unplugged all day leaves the same ledger as one that was not', unplugged_all_day)
 tap.done()

@@ -469,6 +469,32 @@ asked_now_and_then(void **state)
 }
 
 static void
+the_server_does_not_know_yet(void **state)
+{
+	struct offline_stage *f = *state;
+	const char *id = shop(f, 100000);
+	json_t *params = stage_json("{'customer':'%s','sale':'S2'}", id);
+	struct tb_call call = {.op = TB_OP_REWARD_RESERVE,
+		.caller = {.site = f->server->site, .till = f->server->till},
+		.params = params};
+
+	assert_false(tb_offline_must_judge(f->offline, &call));
+	reserve(f, "S1", id, "{'reward':'five'}");
+	assert_true(tb_offline_must_judge(f->offline, &call));
+	json_object_set_new(params, "sale", json_string("S1"));
+	assert_false(tb_offline_must_judge(f->offline, &call));
+	queued(f, "passage.post", POST("S1", "'customer':'%s','reservation':'%s',"), id,
+		text(f->last.json, "reservation"));
+	assert_true(tb_offline_must_judge(f->offline, &call));
+	served(f, "passage.post",
+		POST("S1", "'customer':'%s','reservation':'%s','uses':[{'reward':'five'}],"), id,
+		text(f->last.json, "reservation"));
+	settled(f);
+	assert_false(tb_offline_must_judge(f->offline, &call));
+	json_decref(params);
+}
+
+static void
 malformed_calls(void **state)
 {
 	struct offline_stage *f = *state;
@@ -505,6 +531,7 @@ main(void)
 		TEST(a_server_put_back_to_an_older_day),
 		TEST(articles_are_fetched_when_they_change),
 		TEST(asked_now_and_then),
+		TEST(the_server_does_not_know_yet),
 		TEST(malformed_calls),
 	};
 
