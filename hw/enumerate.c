@@ -433,6 +433,23 @@ tell_usb(struct tb_enumerate *enumerate, struct entry *entry, struct udev_device
 	tb_source_set_timer(enumerate->patience, entry->until_us);
 }
 
+/* Whether an input node is the one that types: a scanner may have others, for its buttons and the
+ * like, and nobody needs a mouse. */
+static bool
+types(struct udev_device *device)
+{
+	const char *said = udev_device_get_property_value(device, "ID_INPUT_KEYBOARD");
+	struct udev_device *input = udev_device_get_parent_with_subsystem_devtype(
+		device, "input", NULL);
+	_cleanup_free_ char *keys = input ? attribute(input, "capabilities/key") : NULL;
+	const char *low = keys ? strrchr(keys, ' ') : NULL;
+
+	if (said)
+		return !strcmp(said, "1");
+	/* udev is silent: the digits are among the lowest keys, whose word stands last */
+	return keys && strtoull(low ? low : keys, NULL, 16) & 1u << KEY_1;
+}
+
 static void
 add_device(struct tb_enumerate *enumerate, struct udev_device *device)
 {
@@ -440,6 +457,8 @@ add_device(struct tb_enumerate *enumerate, struct udev_device *device)
 	struct entry *entry;
 
 	if (!kind || (kind == TB_NODE_USB && is_usb_device(device) && has_interfaces(device)))
+		return;
+	if (kind == TB_NODE_EVDEV && !types(device))
 		return;
 	entry = find_entry(enumerate, udev_device_get_syspath(device));
 	if (entry) {

@@ -261,6 +261,8 @@ start(struct tb_evdev *evdev, char **ret_why)
 
 	/* also to be written: Caps Lock of the till's other keyboard is the scanner's as well */
 	evdev->fd = open(evdev->path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (evdev->fd < 0 && (errno == EACCES || errno == EROFS))
+		evdev->fd = open(evdev->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	if (evdev->fd < 0)
 		return tb_line_fail_open(evdev->path, errno, ret_why);
 	r = look_at(evdev, ret_why);

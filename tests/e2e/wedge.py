@@ -5,6 +5,7 @@ layout has under which key is a unit test's business."""
 
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -400,6 +401,44 @@ def no_debugger_sees_an_open_wedge():
             bridge.remove()
 
 
+def what_is_captured_can_be_replayed():
+    """The keys of a payment card are not in it."""
+    with Bus() as bus, tempfile.TemporaryDirectory() as folder:
+        bus.plug(NODE, layout='fr', lights=2)
+        bridge = Bridge(PATIENT + 'layout = fr\n')
+        start_on(bus, bridge)
+        path = os.path.join(folder, 'keys.jsonl')
+        try:
+            with subscribed(bridge) as till:
+                wait_state(till, 'counter', 'ready')
+                ctl = subprocess.Popen([program('tillctl'), '--socket', bridge.path, 'capture',
+                                        'counter', path], stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, text=True)
+                assert ctl.stderr.readline().startswith('recording ')
+                for code in ('ab-1', '4929608912345671'[:15]):
+                    bus.scan(NODE, code)
+                    till.event('scan')
+                bus.scan(NODE, '4111111111111111')
+                till.event('card')
+                bus.scan(NODE, 'end')
+                till.event('scan')
+                till.call('device.list')
+                ctl.send_signal(signal.SIGINT)
+                said = ctl.communicate(timeout=PATIENCE)[1]
+                assert ctl.returncode == 0, said
+                with open(path, encoding='utf-8') as file:
+                    lines = [json.loads(line) for line in file]
+                assert sum(line.get('refused', False) for line in lines) == 1, lines
+                said = subprocess.run([program('tillctl'), '--json', 'replay', path],
+                                      capture_output=True, text=True, env=bridge.environment())
+                replayed = [json.loads(line) for line in said.stdout.splitlines()]
+                assert [line.get('code') for line in replayed] == [
+                    'AB-1', '492960891234567', None, 'END'], said
+            bridge.stop()
+        finally:
+            bridge.remove()
+
+
 def tillsim_has_one():
     """A wedge that a vendor of tills can use without hardware."""
     sim = Listened([program('tillsim'), 'wedge', '--bus', '--layout', 'fr', '--serial', 'S1'])
@@ -505,7 +544,7 @@ def main():
                   without_access_the_cure_is_told, bad_keys_cost_one_code,
                   what_is_not_ours_is_typed_on, without_uinput_it_says_so,
                   a_payment_card_leaves_no_trace, no_debugger_sees_an_open_wedge,
-                  tillsim_has_one, one_code_tells_the_layout,
+                  what_is_captured_can_be_replayed, tillsim_has_one, one_code_tells_the_layout,
                   the_code_is_printed_and_the_section_written):
         tap.run(check.__name__.replace('_', ' '), check)
     tap.done()

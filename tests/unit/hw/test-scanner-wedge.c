@@ -523,6 +523,27 @@ a_known_code_tells_the_layout(void **state)
 }
 
 static void
+settings_that_cannot_be_are_refused(void **state)
+{
+	static const struct tb_setting bad[] = {
+		{"layout", "klingon"}, {"layout", "us,fr"}, {"keypad_codepage", "4711"}};
+	struct bench *bench = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct tb_device_config config = {.name = "counter",
+			.address = "evdev:/dev/input/event0",
+			.settings = &bad[i],
+			.n_settings = 1};
+		char *why = NULL;
+
+		assert_int_equal(tb_driver_module.open(&config, &bench->host, &bench->device, &why),
+			-EINVAL);
+		assert_non_null(strstr(why, bad[i].value));
+		free(why);
+	}
+}
+
+static void
 what_was_half_read_is_never_told(void **state)
 {
 	struct bench *bench = *state;
@@ -553,6 +574,7 @@ main(void)
 		T(without_uinput_all_else_works),
 		T(lights_go_both_ways),
 		T(a_known_code_tells_the_layout),
+		T(settings_that_cannot_be_are_refused),
 		T(what_was_half_read_is_never_told),
 	};
 
