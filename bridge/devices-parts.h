@@ -24,7 +24,7 @@ struct device {
 	const struct tb_driver *driver;
 	const struct tb_conf_device *section; /* NULL: recognised by itself */
 	const struct tb_found *found;         /* NULL: away, or known by its path or host alone */
-	const struct tb_found *spoilt;        /* libusb could not open it: another node goes first */
+	const struct tb_found *spoilt; /* libusb could not open it: another node goes first */
 
 	/* What the driver is given; address and settings are owned. */
 	struct tb_device_config config;

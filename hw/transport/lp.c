@@ -214,7 +214,8 @@ on_wake(void *userdata)
 	}
 	if (lp->gone)
 		lp->handler.lost(lp->gone,
-			"the printer was unplugged, or the kernel lost the way to it",
+			"the printer was unplugged, or the kernel lost the way to it: plug it in "
+			"again",
 			lp->userdata);
 }
 

@@ -63,13 +63,20 @@ say_why(const struct tcp *tcp, char *out, size_t size)
 			tcp->host, tcp->port);
 		break;
 	case EADDRNOTAVAIL:
-		snprintf(out, size, "the name %s is not known to this network", tcp->host);
+		snprintf(out, size,
+			"the name %s is not known to this network: correct it, or write the "
+			"address in numbers",
+			tcp->host);
 		break;
 	case EPIPE:
-		snprintf(out, size, "%s port %u has closed the connection", tcp->host, tcp->port);
+		snprintf(out, size,
+			"%s port %u has closed the connection: switch the printer off and on, or "
+			"end the other program that uses it",
+			tcp->host, tcp->port);
 		break;
 	default:
-		snprintf(out, size, "%s port %u: %s", tcp->host, tcp->port, strerror(-tcp->error));
+		snprintf(out, size, "%s port %u: %s; check the cable and the address", tcp->host,
+			tcp->port, strerror(-tcp->error));
 		break;
 	}
 }

@@ -139,7 +139,7 @@ fail_access(const char *path, char **ret_why)
 	if (*name)
 		r = asprintf(ret_why,
 			"no access to %s (group %s): install 60-tillbridge.rules, which gives it "
-		        "to "
+			"to "
 			"tillbridge, or add the user tillbridge to the group %s",
 			path, name, name);
 	else
@@ -330,8 +330,10 @@ open_port(const char *path, const char *name, const struct tb_stream_settings *s
 	}
 	ioctl(line->fd, TIOCEXCL);
 	if (apply_settings(line->port, settings) < 0) {
-		if (asprintf(ret_why, "%s cannot do speed %u, mode %s with that flow control", path,
-			    settings->speed ? settings->speed : 9600,
+		if (asprintf(ret_why,
+			    "%s cannot do speed %u, mode %s with that flow control: set the device "
+			    "and its section to what the port can",
+			    path, settings->speed ? settings->speed : 9600,
 			    settings->mode ? settings->mode : "8N1") < 0)
 			*ret_why = NULL;
 		return -EINVAL;

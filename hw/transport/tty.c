@@ -152,7 +152,8 @@ on_wake(void *userdata)
 		tty->freed = NULL;
 	}
 	if (tty->gone)
-		tty->handler.lost(tty->gone, "the device was unplugged or its other end hung up",
+		tty->handler.lost(tty->gone,
+			"the device was unplugged or its other end hung up: plug it in again",
 			tty->userdata);
 }
 

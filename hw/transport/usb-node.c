@@ -239,7 +239,9 @@ find_interface(struct tb_usb_node *node, const char *port, char **ret_why)
 	call->free_config_descriptor(config);
 	if (best == 0)
 		return refuse(-EINVAL, ret_why,
-			"usb:@%s has no interface that takes a stream of bytes: it is no printer",
+			"usb:@%s has no interface that takes a stream of bytes: it is no printer, "
+			"correct "
+			"the address",
 			port);
 	return 0;
 }
@@ -288,7 +290,9 @@ tb_usb_node_take(struct tb_usb_node *node, const char *address, char **ret_why)
 		r = call->detach_kernel_driver(node->handle, node->interface);
 		if (r < 0 && r != LIBUSB_ERROR_NOT_FOUND)
 			return refuse(tb_usb_errno(r), ret_why,
-				"usb:%s: the kernel's driver does not give it away", address);
+				"usb:%s: the kernel's driver does not give it away: plug it in "
+				"again",
+				address);
 		node->detached = r == 0;
 	}
 	r = call->claim_interface(node->handle, node->interface);

@@ -83,8 +83,9 @@ lose_by(struct usb *usb, int code)
 	int error = tb_usb_errno(code);
 
 	lose(usb, error,
-		strdup(error == -ENODEV || error == -EIO ? "the device was unplugged"
-							 : strerror(-error)));
+		strdup(error == -ENODEV || error == -EIO
+				? "the device was unplugged: plug it in again"
+				: strerror(-error)));
 }
 
 /* Every transfer ends here, within libusb: it is only noted. */
