@@ -128,12 +128,15 @@ send_feature(int fd, const char *path, const struct tb_hid_wish *wish, char **re
 	if (ioctl(fd, HIDIOCSFEATURE(wish->feature_len), report) >= 0)
 		return 0;
 	error = errno;
+	/* It stalls: it knows no such report, and is what its descriptor says without it. */
+	if (error == EPIPE)
+		return 0;
 	if (asprintf(ret_why,
 		    "%s did not take the report that makes it a %s (%s): set it with the code in "
 		    "its manual, or plug it in again",
 		    path, wish->what, strerror(error)) < 0)
 		*ret_why = NULL;
-	return error == EPIPE || error == EINVAL ? -EIO : -error;
+	return error == EINVAL ? -EIO : -error;
 }
 
 char *

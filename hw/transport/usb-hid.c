@@ -390,7 +390,8 @@ switched(struct usb_hid *hid, enum libusb_transfer_status status)
 {
 	char *why = NULL;
 
-	if (status == LIBUSB_TRANSFER_COMPLETED) {
+	/* A stall: it knows no such report, and is what its descriptor says without it. */
+	if (status == LIBUSB_TRANSFER_COMPLETED || status == LIBUSB_TRANSFER_STALL) {
 		begin_reading(hid);
 		return;
 	}

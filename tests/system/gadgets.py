@@ -88,10 +88,12 @@ class AcmScanner(Gadget):
 
 
 class HidScanner(Gadget):
-    def __init__(self, name, vid, pid, serial, descriptor=HID_POS):
-        super().__init__(name, 'hid.0', vid, pid, serial, report_desc=descriptor,
+    """One that is sent reports takes them, or stalls."""
+
+    def __init__(self, name, vid, pid, serial, takes=True):
+        super().__init__(name, 'hid.0', vid, pid, serial, report_desc=HID_POS,
                          report_length='64', protocol='0', subclass='0',
-                         no_out_endpoint='1')
+                         no_out_endpoint=str(int(takes)))
         with open(os.path.join(self.function, 'dev'), encoding='ascii') as file:
             self.dev = file.read().strip()
 
@@ -104,6 +106,15 @@ class HidScanner(Gadget):
         fd = os.open(self.node(), os.O_RDWR)
         try:
             os.write(fd, report)
+        finally:
+            os.close(fd)
+
+    def was_sent(self):
+        """The report that it took."""
+        fd = os.open(self.node(), os.O_RDWR | os.O_NONBLOCK)
+        try:
+            assert select.select([fd], [], [], PATIENCE)[0], 'no report was sent'
+            return os.read(fd, 64)
         finally:
             os.close(fd)
 

@@ -2,14 +2,15 @@
 """Scanners on a real kernel: from what comes over the cable to the `scan` event, pulled out, and put in
 again elsewhere. What a code means to a customer is another test's."""
 
+import fcntl
 import os
 import re
 import stat
 import termios
 
 import gadgets
-from gadgets import AcmScanner, HidScanner
-from till import Subscribed, configure, mode_of
+from gadgets import AcmScanner, HidScanner, wait_for
+from till import Subscribed, configure, mode_of, run
 
 ADAPTER = '/dev/serial/by-id/usb-QEMU_QEMU_USB_SERIAL_FT1-if00-port0'
 CONF = f'''
@@ -34,6 +35,7 @@ def prepare(outside):
                  acm=AcmScanner('till-acm', '1eab', '8006', 'NL1'),
                  twin=AcmScanner('till-twin', '1eab', '8006', 'NL2'),
                  hid=HidScanner('till-hid', '0c2e', '0b61', 'HP1'),
+                 stalls=HidScanner('till-stalls', '0c2e', '0b61', 'HP3', takes=False),
                  stranger=HidScanner('till-stranger', '1234', '4321', 'HP2'))
     configure(CONF)
 
@@ -152,6 +154,26 @@ def two_equal_scanners_are_two_devices():
         world['acm'].unplug()
 
 
+def a_port_that_is_held_names_its_holder():
+    """And who has a claim is named too: the service may read what programs are called."""
+    name, acm = 'scanner-serial-NL1', world['acm']
+    run('systemctl', 'stop', 'tillbridge.service')
+    acm.plug(0)
+    node = wait_for('the port', lambda: os.path.exists('/dev/ttyACM0') and '/dev/ttyACM0')
+    with open(node, 'rb', buffering=0) as port:
+        fcntl.flock(port, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        run('systemctl', 'start', 'tillbridge.service')
+        with Subscribed() as till:
+            known = till.wait_state(name, 'busy')
+            assert f'python3 (pid {os.getpid()})' in known['reason'], known
+    with Subscribed() as till:
+        till.wait_state(name, 'ready')
+        till.call('device.claim', {'device': name})
+        assert 'python3' in till.devices()[name]['claimed_by'], till.devices()
+        acm.unplug()
+        till.wait_state(name, 'absent')
+
+
 def hid_pos(name, gadget):
     with Subscribed() as till:
         gadget.plug(0)
@@ -180,10 +202,25 @@ def a_hid_pos_scanner_needs_no_section():
     hid_pos('scanner-hid-HP1', world['hid'])
 
 
+def a_honeywell_is_switched_by_its_feature_report():
+    with Subscribed() as till:
+        world['hid'].plug(0)
+        till.wait_state('scanner-hid-HP1', 'ready')
+        assert world['hid'].was_sent() == b'\xfe\x01'
+        world['hid'].unplug()
+        till.wait_state('scanner-hid-HP1', 'absent')
+
+
+def a_honeywell_without_that_report_works_too():
+    hid_pos('scanner-hid-HP3', world['stalls'])
+
+
 def a_hid_pos_scanner_of_nobody_known_works_too():
     hid_pos('scanner-hid-HP2', world['stranger'])
 
 
 TESTS = (an_ftdi_scanner_is_plugged_pulled_and_plugged_again, seven_bits_and_even_parity,
-         an_acm_scanner_needs_no_section, two_equal_scanners_are_two_devices,
-         a_hid_pos_scanner_needs_no_section, a_hid_pos_scanner_of_nobody_known_works_too)
+         an_acm_scanner_needs_no_section, a_port_that_is_held_names_its_holder,
+         two_equal_scanners_are_two_devices,
+         a_hid_pos_scanner_needs_no_section, a_honeywell_is_switched_by_its_feature_report,
+         a_honeywell_without_that_report_works_too, a_hid_pos_scanner_of_nobody_known_works_too)
