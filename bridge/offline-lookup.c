@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * customer.lookup from the cache, and the balances as far as they can be relied on. What is not
- * cached is not unknown: nobody is here to be asked (R15).
+ * customer.lookup from the cache, and the balances as far as they can be relied on: what was spent
+ * offline is taken off at once, what passages that wait have earned is the server's to say and is
+ * not added. What is not cached is not unknown: nobody is here to be asked (R15).
  */
 
 #include <string.h>
