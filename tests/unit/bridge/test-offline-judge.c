@@ -495,6 +495,35 @@ the_server_does_not_know_yet(void **state)
 }
 
 static void
+writable(struct offline_stage *f, bool writable)
+{
+	assert_int_equal(sqlite3_exec(tb_state_db(f->bridge.state),
+				 writable ? "PRAGMA query_only = OFF" : "PRAGMA query_only = ON",
+				 NULL, NULL, NULL),
+		SQLITE_OK);
+}
+
+/* What cannot be kept is not granted; what was heard and cannot be kept is no till's trouble. */
+static void
+a_disk_that_takes_nothing(void **state)
+{
+	struct offline_stage *f = *state;
+	const char *id = shop(f, 100000);
+
+	writable(f, false);
+	assert_int_equal(refuses(f, "S1", id, "{'reward':'five'}"), TB_ERROR_INTERNAL);
+	assert_int_equal(cached(f, id, "points_available"), 250);
+	served(f, "customer.lookup", "{'id':'%s'}", id);
+	stage_advance(f->server, 5);
+	writable(f, true);
+	settled(f);
+	reserve(f, "S1", id, "{'reward':'five'}");
+	settled(f);
+	assert_int_equal(in_state(f, "SELECT count(*) FROM offline_grant"), 1);
+	assert_int_equal(cached(f, id, "points_available"), 150);
+}
+
+static void
 malformed_calls(void **state)
 {
 	struct offline_stage *f = *state;
@@ -532,6 +561,7 @@ main(void)
 		TEST(articles_are_fetched_when_they_change),
 		TEST(asked_now_and_then),
 		TEST(the_server_does_not_know_yet),
+		TEST(a_disk_that_takes_nothing),
 		TEST(malformed_calls),
 	};
 
