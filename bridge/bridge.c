@@ -65,6 +65,10 @@ tb_bridge_start(struct tb_bridge *bridge, char **ret_why)
 		part = "http";
 		r = tb_door_new(bridge, &bridge->door, ret_why);
 	}
+	if (r >= 0) {
+		part = "state";
+		r = tb_state_ready(bridge->state);
+	}
 	if (r >= 0)
 		return 0;
 	if (!*ret_why && asprintf(ret_why, "%s: %s", part, strerror(-r)) < 0)

@@ -37,8 +37,10 @@ struct tb_state {
 	struct tb_source *turn_end;
 	sqlite3_stmt *begin, *commit, *rollback;
 	int lock_fd; /* held open and locked as long as the file is in use */
-	bool open;   /* the turn has a transaction, or had one and lost it */
-	int lost;    /* why it is lost; stays until the end of the turn */
+	char *dir;
+	bool young; /* made in this run, and nothing was promised to be in it yet */
+	bool open;  /* the turn has a transaction, or had one and lost it */
+	int lost;   /* why it is lost; stays until the end of the turn */
 	struct waiter *waiters;
 	size_t n_waiters, max_waiters;
 };
@@ -185,6 +187,34 @@ tb_state_flush(struct tb_state *state)
 	return r;
 }
 
+/* The name of a new file must be on disk before what is promised to be in it. */
+static void
+sync_dir(const char *dir)
+{
+	_cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd) < 0)
+		tb_log_warning("state directory: its entries cannot be synced: %m");
+}
+
+/* The file's first page goes to disk now, what stands in the log with the next transaction. */
+int
+tb_state_ready(struct tb_state *state)
+{
+	int rc;
+
+	if (!state->young)
+		return 0;
+	/* What the start has written stands in a turn of its own, which ends now. */
+	(void)tb_state_flush(state);
+	if (fdatasync(state->lock_fd) < 0)
+		return -errno;
+	sync_dir(state->dir);
+	rc = sqlite3_exec(state->db, "PRAGMA synchronous = FULL", NULL, NULL, NULL);
+	state->young = rc != SQLITE_OK;
+	return tb_sqlite_errno(rc);
+}
+
 static void
 at_turn_end(void *userdata)
 {
@@ -209,7 +239,7 @@ static int TB_PRINTF(3, 4) refuse(int error, char **ret_why, const char *format,
  * go between two transactions.
  */
 static int
-claim_file(const char *path, int *ret_fd, char **ret_why)
+claim_file(const char *path, int *ret_fd, bool *ret_new, char **ret_why)
 {
 	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	struct stat st;
@@ -231,6 +261,7 @@ claim_file(const char *path, int *ret_fd, char **ret_why)
 	if ((st.st_mode & 077) && fchmod(fd, st.st_mode & 0700) < 0)
 		return refuse(-errno, ret_why,
 			"%s can be read by others, and that cannot be changed: %m", path);
+	*ret_new = st.st_size == 0;
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
@@ -301,9 +332,9 @@ migrate(struct tb_state *state, int version)
 static int
 prepare(struct tb_state *state)
 {
-	static const char *const settings[] = {
+	const char *const settings[] = {
+		state->young ? "PRAGMA synchronous = OFF" : "PRAGMA synchronous = FULL",
 		"PRAGMA journal_mode = WAL",
-		"PRAGMA synchronous = FULL",
 		"PRAGMA cache_size = -256",
 		"PRAGMA journal_size_limit = 1048576",
 		"PRAGMA temp_store = MEMORY",
@@ -368,16 +399,6 @@ open_db(struct tb_state *state, const char *path, char **ret_why)
 	return 0;
 }
 
-/* The name of a new file must be on disk before what is promised to be in it. */
-static void
-sync_dir(const char *dir)
-{
-	_cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0 || fsync(fd) < 0)
-		tb_log_warning("state directory: its entries cannot be synced: %m");
-}
-
 int
 tb_state_new(struct tb_bridge *bridge, const char *state_dir, struct tb_state **ret, char **ret_why)
 {
@@ -391,14 +412,13 @@ tb_state_new(struct tb_bridge *bridge, const char *state_dir, struct tb_state **
 	if (!state)
 		return -ENOMEM;
 	state->lock_fd = -1;
-	r = claim_file(path, &state->lock_fd, ret_why);
+	state->dir = strdup(state_dir);
+	r = state->dir ? claim_file(path, &state->lock_fd, &state->young, ret_why) : -ENOMEM;
 	if (r == 0)
 		r = open_db(state, path, ret_why);
-	if (r == 0) {
-		sync_dir(state_dir);
+	if (r == 0)
 		r = tb_loop_add_turn_end(
 			bridge->loop, TB_RANK_STATE, at_turn_end, state, &state->turn_end);
-	}
 	if (r < 0) {
 		tb_state_free(state);
 		return r;
@@ -422,6 +442,7 @@ tb_state_free(struct tb_state *state)
 	(void)sqlite3_close_v2(state->db);
 	if (state->lock_fd >= 0)
 		close(state->lock_fd);
+	free(state->dir);
 	free(state->waiters);
 	free(state);
 }

@@ -107,7 +107,7 @@ check_header(const char *path, int fd, off_t size, char **ret_why)
 
 /* Creates the file for us alone, or looks at the one that is there. */
 static int
-look_at_file(const char *path, char **ret_why)
+look_at_file(const char *path, bool *ret_new, char **ret_why)
 {
 	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	struct stat st;
@@ -120,6 +120,7 @@ look_at_file(const char *path, char **ret_why)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return refuse(ret_why, -EPROTO, "%s is no file. Move it away.", path);
+	*ret_new = st.st_size == 0;
 	if (st.st_size > 0) {
 		int r = check_header(path, fd, st.st_size, ret_why);
 
@@ -271,8 +272,22 @@ tb_sqlite_migrate(sqlite3 *db, const char *path, int64_t version, const char *co
 	return r;
 }
 
+/* The file's first page and its name, before anything is promised to be in it. */
 static int
-open_db(sqlite3 *db, const char *path, char **ret_why)
+sync_new(const char *dir, const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_RDWR | O_CLOEXEC);
+	_cleanup_close_ int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 || dir_fd < 0 || fdatasync(fd) < 0 || fsync(dir_fd) < 0 ? -errno : 0;
+}
+
+/*
+ * A new file is filled with empty tables without waiting for the disk: cut off before the first
+ * commit that waits for it, it is empty and filled again.
+ */
+static int
+open_db(sqlite3 *db, const char *path, bool is_new, char **ret_why)
 {
 	int64_t version = 0;
 	int r;
@@ -285,8 +300,12 @@ open_db(sqlite3 *db, const char *path, char **ret_why)
 	if (r < 0)
 		return r;
 	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+	r = execute(
+		db, path, is_new ? "PRAGMA synchronous=OFF" : "PRAGMA synchronous=FULL", ret_why);
+	if (r < 0)
+		return r;
 	r = execute(db, path,
-		"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+		"PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON;"
 		"PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0;"
 		"PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=16777216",
 		ret_why);
@@ -301,20 +320,25 @@ tb_store_sqlite_open(const char *dir, struct tb_store **ret, char **ret_why)
 {
 	_cleanup_free_ char *path = NULL;
 	sqlite3 *db = NULL;
+	bool is_new = false;
 	int r;
 
 	if (asprintf(&path, "%s/ledger.db", dir) < 0) {
 		path = NULL;
 		return -ENOMEM;
 	}
-	r = look_at_file(path, ret_why);
+	r = look_at_file(path, &is_new, ret_why);
 	if (r < 0)
 		return r;
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
 		SQLITE_OK)
 		r = refuse(ret_why, -EACCES, "%s cannot be opened: %s.", path, sqlite3_errmsg(db));
 	if (r >= 0)
-		r = open_db(db, path, ret_why);
+		r = open_db(db, path, is_new, ret_why);
+	if (r >= 0 && is_new)
+		r = sync_new(dir, path);
+	if (r >= 0 && is_new)
+		r = execute(db, path, "PRAGMA synchronous=FULL", ret_why);
 	if (r >= 0)
 		r = tb_sqlite_store_new(db, ret);
 	if (r < 0)
