@@ -52,6 +52,7 @@ static const struct {
 
 #define HID_CLASS 3
 #define PRINTER_CLASS 7
+#define VENDOR_CLASS 0xff
 #define BOOT 1 /* subclass of a keyboard or mouse that firmware understands */
 /* So long the kernel's driver may take to make its node, once it has the interface. */
 #define NODE_US UINT64_C(1000000)
@@ -220,6 +221,10 @@ suits(const struct tb_model *model, enum tb_node_kind kind, struct udev_device *
 
 	if (kind == TB_NODE_USB && model->driver->class != TB_CLASS_PRINTER)
 		return is_usb_hid(device);
+	/* some printers call their interface the vendor's own; a display of the same maker's is HID
+	 */
+	if (kind == TB_NODE_USB)
+		return is_usb_printer(device) || is_usb_class(device, VENDOR_CLASS, -1);
 	if (kind != TB_NODE_HIDRAW || strcmp(model->driver->name, "scanner-hid"))
 		return true;
 	ask_hid(device, &scanner, &other);
