@@ -6,11 +6,13 @@
 #include "bridge/tillctl-doctor.h"
 
 #include <getopt.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "bridge/code-kind.h"
 
@@ -111,6 +113,26 @@ say_no_bridge(struct tillctl_doctor *doctor, int error)
 			strerror(-error));
 		break;
 	}
+}
+
+/* Who may use it: the group, and nobody else. */
+static void
+look_at_socket(struct tillctl_doctor *doctor)
+{
+	const struct group *ours = getgrnam("tillbridge");
+	struct stat st;
+
+	if (stat(tillctl_socket(), &st) < 0)
+		return;
+	if (st.st_mode & S_IRWXO)
+		tillctl_find(doctor, TILLCTL_WRONG, "bridge", tillctl_socket(),
+			"SocketMode=0660 in tillbridge.socket",
+			"everybody on this machine may use it (mode %04o)", st.st_mode & 07777);
+	if (ours && strcmp(tillctl_socket(), TILLBRIDGE_SOCKET) == 0 &&
+		(st.st_gid != ours->gr_gid || !(st.st_mode & S_IWGRP)))
+		tillctl_find(doctor, TILLCTL_WRONG, "bridge", tillctl_socket(),
+			"SocketGroup=tillbridge and SocketMode=0660 in tillbridge.socket",
+			"it is not for the group tillbridge: the till's user cannot use it");
 }
 
 static void
@@ -352,6 +374,7 @@ look_at_bridge(struct tillctl_doctor *doctor)
 	doctor->connector = strdup(tillctl_string(status, "connector"));
 	tillctl_find(doctor, TILLCTL_WELL, "bridge", NULL, NULL, "%s answers on %s", version,
 		tillctl_socket());
+	look_at_socket(doctor);
 	if (strcmp(version, TB_VERSION) != 0)
 		tillctl_find(doctor, TILLCTL_WRONG, "bridge", NULL,
 			"sudo systemctl restart tillbridge",

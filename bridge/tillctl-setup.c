@@ -9,6 +9,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "bridge/tillctl-ini.h"
 
@@ -332,6 +333,8 @@ run(struct tillctl *ctl, int argc, char *argv[])
 			"--json is for scripts, and nobody is asked in one: say --yes too\n");
 		return TILLCTL_USAGE;
 	}
+	if (strcmp(setup.dir, TILLCTL_CONF_DIR) == 0)
+		(void)mkdir(setup.dir, 0755);
 	if (access(setup.dir, W_OK) < 0) {
 		fprintf(stderr, "%s: %s%s\n", setup.dir, strerror(errno),
 			errno == EACCES ? "; sudo tillctl setup" : "");
