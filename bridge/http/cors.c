@@ -8,17 +8,11 @@
 
 #include <string.h>
 
-static const char *
-header(struct MHD_Connection *connection, const char *name)
-{
-	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
-}
-
 bool
-tb_http_origin_allowed(const struct tb_http_state *state, struct MHD_Connection *connection)
+tb_http_origin_allowed(const struct exchange *x)
 {
-	const char *origin = header(connection, "Origin");
-	const char *list = state->host->origins;
+	const char *origin = x->head.origin;
+	const char *list = x->state->host->origins;
 	size_t len = origin ? strlen(origin) : 0;
 
 	if (!origin)
@@ -35,30 +29,28 @@ tb_http_origin_allowed(const struct tb_http_state *state, struct MHD_Connection 
 }
 
 void
-tb_http_common_headers(const struct tb_http_state *state, struct MHD_Connection *connection,
-	struct MHD_Response *response)
+tb_http_common_headers(const struct exchange *x, struct MHD_Response *response)
 {
-	const char *origin = header(connection, "Origin");
-	const char *request = header(connection, "Tillbridge-Request");
+	const struct tb_http_head *head = &x->head;
 
 	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-	if (request && strlen(request) < 64)
-		MHD_add_response_header(response, "Tillbridge-Request", request);
-	if (state->host->origins)
+	if (head->id && strlen(head->id) < 64)
+		MHD_add_response_header(response, "Tillbridge-Request", head->id);
+	if (x->state->host->origins)
 		MHD_add_response_header(response, "Vary", "Origin");
-	if (origin && tb_http_origin_allowed(state, connection))
-		MHD_add_response_header(response, "Access-Control-Allow-Origin", origin);
+	if (head->origin && tb_http_origin_allowed(x))
+		MHD_add_response_header(response, "Access-Control-Allow-Origin", head->origin);
 }
 
 enum MHD_Result
-tb_http_preflight(struct tb_http_state *state, struct MHD_Connection *connection)
+tb_http_preflight(struct exchange *x)
 {
-	const char *private = header(connection, "Access-Control-Request-Private-Network");
+	const char *private = x->head.private_network;
 	struct MHD_Response *response;
 	enum MHD_Result r;
 
-	if (!header(connection, "Origin") || !tb_http_origin_allowed(state, connection))
-		return tb_http_refuse(state, connection, "not_permitted");
+	if (!x->head.origin || !tb_http_origin_allowed(x))
+		return tb_http_refuse(x, "not_permitted");
 	response = MHD_create_response_from_buffer(
 		0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
 	if (!response)
@@ -69,8 +61,8 @@ tb_http_preflight(struct tb_http_state *state, struct MHD_Connection *connection
 	MHD_add_response_header(response, "Access-Control-Max-Age", "600");
 	if (private && strcmp(private, "true") == 0)
 		MHD_add_response_header(response, "Access-Control-Allow-Private-Network", "true");
-	tb_http_common_headers(state, connection, response);
-	r = MHD_queue_response(connection, MHD_HTTP_NO_CONTENT, response);
+	tb_http_common_headers(x, response);
+	r = MHD_queue_response(x->connection, MHD_HTTP_NO_CONTENT, response);
 	MHD_destroy_response(response);
 	return r;
 }

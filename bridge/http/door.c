@@ -213,7 +213,7 @@ call(const struct tb_http_host *host, const struct tb_http_peer *peer, const cha
 	c->peer = *peer;
 	c->done = done;
 	c->userdata = userdata;
-	snprintf(c->audience, sizeof(c->audience), "http:%s/%s", peer->site, peer->till);
+	stpcpy(stpcpy(stpcpy(stpcpy(c->audience, "http:"), peer->site), "/"), peer->till);
 	request->audience = c->audience;
 	request->site = c->peer.site;
 	request->till = c->peer.till;

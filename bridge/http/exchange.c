@@ -6,7 +6,6 @@
 
 #include "bridge/http/listener.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static struct exchange *
@@ -48,50 +47,61 @@ tb_http_completed(void *userdata, struct MHD_Connection *connection, void **cont
 
 /* ---- the head ---- */
 
-/* What must stand in a head at most once, and nowhere with a NUL in it. */
-struct head_facts {
-	unsigned lengths, encodings, authorizations, hosts;
-	bool odd;
-};
-
 static enum MHD_Result
 look_at_header(void *userdata, enum MHD_ValueKind kind, const char *name, size_t name_len,
 	const char *value, size_t len)
 {
-	struct head_facts *facts = userdata;
+	struct tb_http_head *head = userdata;
+	const struct {
+		const char *name;
+		const char **value;
+		unsigned *count;
+	} known[] = {
+		{"Authorization", &head->authorization, &head->authorizations},
+		{"Content-Length", &head->length, &head->lengths},
+		{"Host", NULL, &head->hosts},
+		{"Origin", &head->origin, NULL},
+		{"Idempotency-Key", &head->key, NULL},
+		{"Tillbridge-Request", &head->id, NULL},
+		{"Tillbridge-Site", &head->site, NULL},
+		{"Tillbridge-Till", &head->till, NULL},
+		{"Access-Control-Request-Private-Network", &head->private_network, NULL},
+	};
 
-	if (strlen(name) != name_len || (value && memchr(value, '\0', len)))
-		facts->odd = true;
-	if (strcasecmp(name, "Content-Length") == 0)
-		facts->lengths++;
-	else if (strcasecmp(name, "Authorization") == 0)
-		facts->authorizations++;
-	else if (strcasecmp(name, "Host") == 0)
-		facts->hosts++;
-	else if (strcasecmp(name, "Transfer-Encoding") == 0) {
-		facts->encodings++;
-		facts->odd |= !value || strcasecmp(value, "chunked") != 0;
+	if (value && memchr(value, '\0', len))
+		head->odd = true;
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		if (strcasecmp(name, known[i].name) != 0)
+			continue;
+		if (known[i].value && !*known[i].value)
+			*known[i].value = value;
+		if (known[i].count)
+			++*known[i].count;
+		return MHD_YES;
+	}
+	if (strcasecmp(name, "Transfer-Encoding") == 0) {
+		head->encodings++;
+		head->odd |= !value || strcasecmp(value, "chunked") != 0;
 	}
 	return MHD_YES;
 }
 
 /* Whether everyone on the way here has read the same request: where it ends is said once. */
 static bool
-is_plain(struct MHD_Connection *connection)
+is_plain(struct exchange *x)
 {
-	struct head_facts facts = {};
+	struct tb_http_head *head = &x->head;
 
-	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, look_at_header, &facts);
-	return !facts.odd && facts.lengths + facts.encodings <= 1 && facts.authorizations <= 1 &&
-	       facts.hosts <= 1;
+	MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, look_at_header, head);
+	return !head->odd && head->lengths + head->encodings <= 1 && head->authorizations <= 1 &&
+	       head->hosts <= 1;
 }
 
 /* "Bearer TOKEN" of a token that was given out. */
 static bool
 authorized(struct exchange *x)
 {
-	const char *header = MHD_lookup_connection_value(
-		x->connection, MHD_HEADER_KIND, "Authorization");
+	const char *header = x->head.authorization;
 
 	if (!header || strncasecmp(header, "Bearer ", 7) != 0 ||
 		strlen(header + 7) > TB_HTTP_TOKEN_MAX)
@@ -103,13 +113,10 @@ authorized(struct exchange *x)
 static bool
 agrees(struct exchange *x)
 {
-	const char *site = MHD_lookup_connection_value(
-		x->connection, MHD_HEADER_KIND, "Tillbridge-Site");
-	const char *till = MHD_lookup_connection_value(
-		x->connection, MHD_HEADER_KIND, "Tillbridge-Till");
+	const struct tb_http_head *head = &x->head;
 
-	return (!site || strcmp(site, x->peer.site) == 0) &&
-	       (!till || strcmp(till, x->peer.till) == 0);
+	return (!head->site || strcmp(head->site, x->peer.site) == 0) &&
+	       (!head->till || strcmp(head->till, x->peer.till) == 0);
 }
 
 /* Idempotency-Key is a structured string: the quotes are its syntax. Without them it is taken as it
@@ -117,8 +124,7 @@ agrees(struct exchange *x)
 static bool
 read_key(struct exchange *x)
 {
-	const char *header = MHD_lookup_connection_value(
-		x->connection, MHD_HEADER_KIND, "Idempotency-Key");
+	const char *header = x->head.key;
 	size_t len = header ? strlen(header) : 0;
 
 	if (len >= 2 && header[0] == '"' && header[len - 1] == '"')
@@ -135,27 +141,26 @@ read_key(struct exchange *x)
 static const char *
 check_head(struct exchange *x, const char *url, const char *verb)
 {
-	const char *length = MHD_lookup_connection_value(
-		x->connection, MHD_HEADER_KIND, "Content-Length");
+	size_t len = strlen(url);
 
-	if (!is_plain(x->connection))
+	if (!is_plain(x))
 		return "bad_request";
-	if (!tb_http_origin_allowed(x->state, x->connection))
+	if (!tb_http_origin_allowed(x))
 		return "not_permitted";
 	if (!authorized(x))
 		return "unauthorized";
 	tb_http_is_known(x->connection);
 	if (!agrees(x))
 		return "not_permitted";
-	if (strncmp(url, "/v1/", 4) != 0 || strlen(url + 4) >= sizeof(x->method) ||
+	if (len <= 4 || memcmp(url, "/v1/", 4) != 0 || len - 4 >= sizeof(x->method) ||
 		strchr(url + 4, '/'))
 		return "no_method";
-	snprintf(x->method, sizeof(x->method), "%s", url + 4);
+	memcpy(x->method, url + 4, len - 4 + 1);
 	if (strcmp(x->method, "events") == 0)
 		return strcmp(verb, "GET") == 0 ? NULL : "only_get";
 	if (strcmp(verb, "POST") != 0)
 		return "only_post";
-	if (length && strtoull(length, NULL, 10) > TB_HTTP_BODY_MAX)
+	if (x->head.length && strtoull(x->head.length, NULL, 10) > TB_HTTP_BODY_MAX)
 		return "too_large";
 	return read_key(x) ? NULL : "bad_key";
 }
@@ -177,7 +182,6 @@ done(unsigned status, const char *body, size_t len, void *userdata)
 	x->answer = malloc(len + 1);
 	if (x->answer) {
 		memcpy(x->answer, body, len);
-		x->answer[len] = '\0';
 		x->answer_len = len;
 	}
 	if (x->suspended) {
@@ -190,11 +194,7 @@ done(unsigned status, const char *body, size_t len, void *userdata)
 static enum MHD_Result
 send_answer(struct exchange *x)
 {
-	if (!x->answer)
-		return MHD_NO;
-	return tb_http_send(x->state, x->connection, x->status,
-		x->status == MHD_HTTP_OK ? "application/json" : "application/problem+json",
-		x->answer, x->answer_len);
+	return x->answer ? tb_http_send(x) : MHD_NO;
 }
 
 static enum MHD_Result
@@ -231,10 +231,10 @@ begin(struct tb_http_state *state, struct MHD_Connection *connection, const char
 	/* Answered when all of it is there: what is answered sooner ends the connection. */
 	x->preflight = strcmp(verb, "OPTIONS") == 0;
 	if (x->preflight)
-		wrong = is_plain(connection) ? NULL : "bad_request";
+		wrong = is_plain(x) ? NULL : "bad_request";
 	else
 		wrong = check_head(x, url, verb);
-	return wrong ? tb_http_refuse(state, connection, wrong) : MHD_YES;
+	return wrong ? tb_http_refuse(x, wrong) : MHD_YES;
 }
 
 enum MHD_Result
@@ -258,10 +258,10 @@ tb_http_access(void *userdata, struct MHD_Connection *connection, const char *ur
 	}
 	tb_http_request_is_whole(connection);
 	if (x->preflight)
-		return tb_http_preflight(state, connection);
+		return tb_http_preflight(x);
 	if (tb_buf_error(&x->body))
-		return tb_http_refuse(state, connection, "too_large");
+		return tb_http_refuse(x, "too_large");
 	if (strcmp(x->method, "events") == 0)
-		return tb_http_stream(state, connection, &x->peer);
+		return tb_http_stream(x);
 	return call(x);
 }

@@ -211,6 +211,8 @@ on_connection(void *userdata, struct MHD_Connection *connection, void **context,
 		tb_list_append(&state->connections, &c->node);
 		state->n_connections++;
 		*context = c;
+		/* More may wait than are taken at a time, and that is not told again. */
+		tb_http_run(state);
 	} else if (c) {
 		tb_list_remove(&c->node);
 		state->n_connections--;
@@ -232,48 +234,50 @@ unescape(void *userdata, struct MHD_Connection *connection, char *text)
 
 /* ---- answers ---- */
 
+/* body is MHD's from here on. */
 static enum MHD_Result
-answer(struct tb_http_state *state, struct MHD_Connection *connection, unsigned status,
-	const char *allow, const char *type, const char *body, size_t len)
+answer(struct exchange *x, unsigned status, const char *allow, char *body, size_t len)
 {
 	struct MHD_Response *response = MHD_create_response_from_buffer(
-		len, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
+		len, body, MHD_RESPMEM_MUST_FREE);
 	enum MHD_Result r;
 
-	if (!response)
+	if (!response) {
+		free(body);
 		return MHD_NO;
-	MHD_add_response_header(response, "Content-Type", type);
+	}
+	MHD_add_response_header(response, "Content-Type",
+		status == MHD_HTTP_OK ? "application/json" : "application/problem+json");
 	MHD_add_response_header(response, "Cache-Control", "no-store");
 	if (allow)
 		MHD_add_response_header(response, "Allow", allow);
 	if (status == MHD_HTTP_UNAUTHORIZED)
 		MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
-	tb_http_common_headers(state, connection, response);
-	r = MHD_queue_response(connection, status, response);
+	tb_http_common_headers(x, response);
+	r = MHD_queue_response(x->connection, status, response);
 	MHD_destroy_response(response);
 	return r;
 }
 
 enum MHD_Result
-tb_http_send(struct tb_http_state *state, struct MHD_Connection *connection, unsigned status,
-	const char *type, const char *body, size_t len)
+tb_http_send(struct exchange *x)
 {
-	return answer(state, connection, status, NULL, type, body, len);
+	return answer(x, x->status, NULL, TAKE_PTR(x->answer), x->answer_len);
 }
 
 enum MHD_Result
-tb_http_refuse(struct tb_http_state *state, struct MHD_Connection *connection, const char *word)
+tb_http_refuse(struct exchange *x, const char *word)
 {
-	_cleanup_free_ char *body = NULL;
-	unsigned status = state->host->problem(state->host, word, &body);
+	char *body = NULL;
+	unsigned status = x->state->host->problem(x->state->host, word, &body);
 
 	if (!body)
 		return MHD_NO;
-	return answer(state, connection, status,
+	return answer(x, status,
 		strcmp(word, "only_get") == 0    ? "GET, OPTIONS"
 		: strcmp(word, "only_post") == 0 ? "POST, OPTIONS"
 						 : NULL,
-		"application/problem+json", body, strlen(body));
+		body, strlen(body));
 }
 
 /* ---- start and stop ---- */
@@ -386,8 +390,8 @@ watch(struct tb_http_state *state)
 
 	if (!info)
 		return -EIO;
-	return tb_loop_add_fd(
-		state->host->loop, info->epoll_fd, EPOLLIN, on_ready, state, &state->ready);
+	return tb_loop_add_fd(state->host->loop, info->epoll_fd, EPOLLIN | EPOLLET, on_ready, state,
+		&state->ready);
 }
 
 static void

@@ -29,11 +29,20 @@ struct door_connection {
 	bool known;        /* it has brought a token that counts */
 };
 
+/* What a head says that matters here; NULL what it does not say. MHD keeps the texts as long as the
+ * request. */
+struct tb_http_head {
+	const char *origin, *authorization, *site, *till, *key, *id, *length, *private_network;
+	unsigned lengths, encodings, authorizations, hosts;
+	bool odd;
+};
+
 /* One request and its answer. */
 struct exchange {
 	struct tb_list node;
 	struct tb_http_state *state;
 	struct MHD_Connection *connection;
+	struct tb_http_head head;
 	struct tb_http_peer peer;
 	struct tb_buf body;
 	char method[65];
@@ -53,15 +62,13 @@ void tb_http_completed(void *userdata, struct MHD_Connection *connection, void *
 
 /* cors.c: whether the request's Origin is allowed (true without one), and the answer to a
  * preflight. */
-bool tb_http_origin_allowed(const struct tb_http_state *state, struct MHD_Connection *connection);
-enum MHD_Result tb_http_preflight(struct tb_http_state *state, struct MHD_Connection *connection);
+bool tb_http_origin_allowed(const struct exchange *x);
+enum MHD_Result tb_http_preflight(struct exchange *x);
 /* The headers that every answer bears. */
-void tb_http_common_headers(const struct tb_http_state *state, struct MHD_Connection *connection,
-	struct MHD_Response *response);
+void tb_http_common_headers(const struct exchange *x, struct MHD_Response *response);
 
 /* stream.c: GET /v1/events. */
-enum MHD_Result tb_http_stream(struct tb_http_state *state, struct MHD_Connection *connection,
-	const struct tb_http_peer *peer);
+enum MHD_Result tb_http_stream(struct exchange *x);
 void tb_http_streams_wake(struct tb_http_state *state);
 void tb_http_streams_end(struct tb_http_state *state);
 
@@ -75,7 +82,6 @@ void tb_http_is_known(struct MHD_Connection *connection);
 
 /* listener.c: work that MHD has after something was resumed. */
 void tb_http_run(struct tb_http_state *state);
-enum MHD_Result tb_http_refuse(
-	struct tb_http_state *state, struct MHD_Connection *connection, const char *word);
-enum MHD_Result tb_http_send(struct tb_http_state *state, struct MHD_Connection *connection,
-	unsigned status, const char *type, const char *body, size_t len);
+/* The answer that x holds, which is MHD's from then on; and a refusal of the door's own. */
+enum MHD_Result tb_http_send(struct exchange *x);
+enum MHD_Result tb_http_refuse(struct exchange *x, const char *word);

@@ -155,9 +155,10 @@ read_cursor(struct stream *s)
 }
 
 enum MHD_Result
-tb_http_stream(struct tb_http_state *state, struct MHD_Connection *connection,
-	const struct tb_http_peer *peer)
+tb_http_stream(struct exchange *x)
 {
+	struct tb_http_state *state = x->state;
+	struct MHD_Connection *connection = x->connection;
 	struct MHD_Response *response;
 	struct stream *s;
 	const char *wrong;
@@ -166,14 +167,14 @@ tb_http_stream(struct tb_http_state *state, struct MHD_Connection *connection,
 	if (state->n_streams >= TB_HTTP_STREAMS_MAX) {
 		/* Those whose page is gone learn it when they say something. */
 		tb_source_set_timer_in(state->beat, 0);
-		return tb_http_refuse(state, connection, "rate_limited");
+		return tb_http_refuse(x, "rate_limited");
 	}
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return MHD_NO;
 	s->state = state;
 	s->connection = connection;
-	s->peer = *peer;
+	s->peer = x->peer;
 	s->beat = true; /* the first bytes go out at once: the page sees that it is connected */
 	s->out = TB_BUF_INIT(0);
 	tb_list_append(&state->streams, &s->node);
@@ -187,11 +188,11 @@ tb_http_stream(struct tb_http_state *state, struct MHD_Connection *connection,
 				   MHD_SIZE_UNKNOWN, CHUNK, read_stream, s, stream_free);
 	if (!response) {
 		stream_free(s);
-		return wrong ? tb_http_refuse(state, connection, wrong) : MHD_NO;
+		return wrong ? tb_http_refuse(x, wrong) : MHD_NO;
 	}
 	MHD_add_response_header(response, "Content-Type", "text/event-stream");
 	MHD_add_response_header(response, "Cache-Control", "no-store");
-	tb_http_common_headers(state, connection, response);
+	tb_http_common_headers(x, response);
 	r = MHD_queue_response(connection, MHD_HTTP_OK, response);
 	MHD_destroy_response(response);
 	tb_source_set_timer_in(state->beat, UINT64_C(25) * 1000000);
