@@ -7,6 +7,7 @@ nothing bare can be compared the figure is absolute."""
 import json
 import os
 import shutil
+import socket
 import statistics
 import struct
 import subprocess
@@ -19,6 +20,7 @@ import plugs
 import usbprint
 from bridge import BUILD, Bridge, program
 from bus import Bus
+from hubs import Hub, Till, free_port
 from tap import Skip, Tap
 
 CUSTOMERS = 20000
@@ -68,10 +70,11 @@ def write_requests(path, requests):
             file.write(struct.pack('=I', len(request)) + request)
 
 
-def load(socket_path, protocol, connections, in_flight, count, requests):
+def load(server, protocol, connections, in_flight, count, requests, prefix=()):
     """(p50 µs, a second) of the one client that all servers are measured with."""
-    said = subprocess.run([program('load'), socket_path, protocol, str(connections), str(in_flight),
-                           str(count), requests], capture_output=True, text=True, check=True)
+    said = subprocess.run([*prefix, program('load'), str(server), protocol, str(connections),
+                           str(in_flight), str(count), requests], capture_output=True, text=True,
+                          check=True)
     p50, _, rate, errors = said.stdout.split()
     assert errors == '0', f'{errors} of {count} calls were refused'
     return float(p50), float(rate)
@@ -415,6 +418,176 @@ def quote_cost(table):
                   0, 200)
 
 
+# ---- what is far ----
+
+# Whoever serves has one processor, whoever asks another: side by side on the same.
+SERVER, CLIENT = (('taskset', '-c', '0'), ('taskset', '-c', '1')) \
+    if shutil.which('taskset') and len(os.sched_getaffinity(0)) > 1 else ((), ())
+
+NGINX = '''
+daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;
+events {{ worker_connections 256; }}
+http {{
+  access_log off; sendfile on; tcp_nopush off; keepalive_requests 100000000; open_file_cache max=10;
+  client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
+  uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
+  server {{ listen 127.0.0.1:{port}; root {folder}; }}
+}}
+'''
+
+
+class Server:
+    """A program that serves on a port; ended with the block."""
+
+    def __init__(self, command, port=None):
+        self.process = subprocess.Popen([*SERVER, *command], stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL, text=True)
+        self.port = port or int(self.process.stdout.readline())
+        end = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(('127.0.0.1', self.port), 1).close()
+                return
+            except OSError:
+                assert self.process.poll() is None and time.monotonic() < end, f'{command[0]} is not there'
+                time.sleep(0.02)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def static_file(folder, size):
+    if not shutil.which('nginx'):
+        raise Skip('no nginx here')
+    port, conf = free_port(), os.path.join(folder, 'nginx.conf')
+    with open(os.path.join(folder, 'file'), 'wb') as file:
+        file.write(b'x' * size)
+    with open(conf, 'w', encoding='ascii') as file:
+        file.write(NGINX.format(folder=folder, port=port))
+    os.chmod(folder, 0o755)
+    return Server(['nginx', '-p', folder, '-e', 'error.log', '-c', conf], port)
+
+
+def http_request(verb, path, token, body=''):
+    head = (f'{verb} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\nAccept: */*\r\n'
+            'Content-Type: application/json\r\n')
+    return (head + (f'Content-Length: {len(body)}\r\n\r\n{body}' if body else '\r\n')).encode()
+
+
+def far_lookups(path, count, total, token):
+    write_requests(path, [http_request('POST', '/v1/customer.lookup', token,
+                                       json.dumps({'card': card(i * 7919 % total)})) for i in range(count)])
+
+
+def first_answer(port, request):
+    """The length of an answer's body."""
+    with socket.create_connection(('127.0.0.1', port), 30) as s:
+        s.sendall(request)
+        said = b''
+        while b'\r\n\r\n' not in said:
+            said += s.recv(65536)
+    head = said.split(b'\r\n\r\n')[0].decode()
+    assert ' 200 ' in head, head
+    return int(head.split('Content-Length: ')[1].split('\r')[0])
+
+
+def hub_lookups(table):
+    """customer.lookup over kept-alive HTTP, beside a bare server with the same connector, and nginx."""
+    count = 2 * CUSTOMERS
+    with tempfile.TemporaryDirectory() as folder, Hub() as hub:
+        import_customers(hub, CUSTOMERS)
+        token_file = hub.token('2')
+        token = read(token_file).strip()
+        hub.stop()
+        copy = shutil.copytree(hub.state, os.path.join(folder, 'state'))
+        hub.start(prefix=SERVER)
+        requests, gets = os.path.join(folder, 'post'), os.path.join(folder, 'get')
+        far_lookups(requests, CUSTOMERS, CUSTOMERS, token)
+        size = first_answer(hub.port, http_request('POST', '/v1/customer.lookup', token, json.dumps({'card': card(1)})))
+        write_requests(gets, [http_request('GET', '/file', token)])
+        bare = Server([program('bare-http'), os.path.join(BUILD, 'plugins/loyalty/ledger/ledger.so'), copy])
+        with bare, static_file(folder, size) as nginx:
+            rounds = [tuple(load(port, 'http', 16, 1, count, path, CLIENT)[1] for port, path in
+                            ((hub.port, requests), (bare.port, requests), (nginx.port, gets)))
+                      for _ in range(ROUNDS)]
+        table.add('hub lookups over HTTP, libmicrohttpd alone', median(rounds, 0), median(rounds, 1), 0.8, False, '/s')
+        table.add(f'the same, nginx and a file of {size} bytes', median(rounds, 0), median(rounds, 2), 0.3, False, '/s')
+        said = subprocess.run([*CLIENT, program('curl-call'), os.path.join(BUILD, 'plugins/loyalty/hub/hub.so'),
+                               f'http://127.0.0.1:{hub.port}', token_file, 'BENCH', str(CUSTOMERS), '6000'],
+                              capture_output=True, text=True)
+        assert said.returncode == 0, said.stderr
+        ours, theirs = (float(word) for word in said.stdout.split())
+        table.add('a call through the hub connector, libcurl alone', ours, theirs, 1.15)
+
+
+def far_sales(path, first, count, token=None):
+    """passage.post as a till says it, or as the hub is told it."""
+    lines = []
+    for i in range(first, first + count):
+        line = json.loads(sale_line(i))
+        line['params']['key'] = f'k{i}'
+        text = json.dumps(line['params'] if token else line, separators=(',', ':'))
+        lines.append(http_request('POST', '/v1/passage.post', token, text) if token else text.encode() + b'\n')
+    write_requests(path, lines)
+
+
+def wait_drained(bridge):
+    """Seconds until nothing waits."""
+    begin = time.monotonic()
+    with bridge.connect() as till:
+        while till.call('bridge.status')['outbox']['depth'] > 0:
+            assert bridge.process.poll() is None and time.monotonic() < begin + 900
+            time.sleep(0.05)
+    return time.monotonic() - begin
+
+
+def far_outbox(table):
+    """A hundred thousand passages that waited: what they cost, and how fast they go."""
+    waiting = 100000
+    with tempfile.TemporaryDirectory() as folder, Hub() as hub:
+        import_customers(hub, 1000)
+        token = read(hub.token('8')).strip()
+        direct, queued, asked = (os.path.join(folder, name) for name in ('direct', 'queued', 'asked'))
+        far_sales(direct, 10 ** 6, 8000, token)
+        own = load(hub.port, 'http', 4, 1, 8000, direct)[1]
+        far_sales(queued, 0, waiting)
+        lookups(asked, 1000, 1000)
+        with Till(hub, f'http://127.0.0.1:{hub.port}', deadline='2s') as till:
+            at_rest = statistics.median(load(till.path, 'line', 1, 1, 3000, asked)[1] for _ in range(ROUNDS))
+            before = till.memory()
+            hub.stop()
+            load(till.path, 'line', 4, 16, 64, queued)  # it finds out
+            load(till.path, 'line', 4, 16, waiting, queued)
+            with till.connect() as desk:
+                depth = desk.call('bridge.status')['outbox']['depth']
+            assert depth >= waiting, f'{depth} wait'
+            table.add(f'memory for each of {depth:,} effects that wait', (till.memory() - before) * 1024 / depth, 0,
+                      100, unit='bytes')
+            hub.start()
+            with till.connect() as desk:
+                desk.call('events.subscribe', {'kinds': ['link']})
+                if desk.call('bridge.status')['link']['state'] != 'up':
+                    desk.event('link', lambda link: link['state'] == 'up')
+            begin = time.monotonic()
+            while_draining = statistics.median(load(till.path, 'line', 1, 1, 3000, asked)[1] for _ in range(ROUNDS))
+            busy = time.monotonic() - begin
+            with till.connect() as desk:
+                status = desk.call('bridge.status')
+            assert status['link']['state'] == 'up', status['link']
+            left = status['outbox']['depth']
+            assert left > 0, 'nothing drained meanwhile'
+            rate = left / wait_drained(till)
+            table.add('an outbox drains, the hub\'s own rate', rate, own, 0.7, False, '/s')
+            table.add('lookups while it drains, with nothing to drain', while_draining, at_rest, 0.9, False, '/s')
+            print(f'# {depth - left} drained in {busy:.1f} s beside lookups')
+        hub.verify()
+
+
 def processor_ns(bridge):
     return sum(int(read(f'/proc/{bridge.process.pid}/task/{task}/schedstat').split()[0])
                for task in os.listdir(f'/proc/{bridge.process.pid}/task'))
@@ -424,7 +597,7 @@ def main():
     table = Table()
     only = sys.argv[1:]
     for function in (look_up, scan_to_event, report_to_event, key_to_event, plug_cycles, at_rest, posting, usb_document, many_customers,
-                     quote_cost):
+                     quote_cost, hub_lookups, far_outbox):
         if not only or function.__name__ in only:
             table.run(function)
     table.show()

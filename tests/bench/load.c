@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One client for every server that is compared: sends prepared requests over a unix socket, so many
- * in flight, and says how long the answers took. It knows of an answer only where it ends.
+ * One client for every server that is compared: sends prepared requests over a unix socket or to a
+ * port of this machine, so many in flight, and says how long the answers took. It knows of an
+ * answer only where it ends.
  *
- *   load SOCKET line|resp CONNECTIONS IN_FLIGHT COUNT REQUESTS
+ *   load SOCKET|PORT line|resp|http CONNECTIONS IN_FLIGHT COUNT REQUESTS
  *
  * REQUESTS is a file of requests, each behind its length (4 bytes, this machine's order); they are
  * sent in turn, from the first again. Prints: p50_us p99_us per_second errors
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -111,22 +114,61 @@ resp_end(const char *in, size_t len)
 	return len >= head + (size_t)bulk + 2 ? head + (size_t)bulk + 2 : 0;
 }
 
+/* A head with Content-Length, and so many bytes. */
+static size_t
+http_end(const char *in, size_t len)
+{
+	static const char name[] = "Content-Length: ";
+	const char *end = memmem(in, len, "\r\n\r\n", 4), *said;
+	size_t head = end ? (size_t)(end - in) + 4 : 0, body;
+
+	said = end ? memmem(in, head, name, sizeof(name) - 1) : NULL;
+	if (!said)
+		return head;
+	body = strtoul(said + sizeof(name) - 1, NULL, 10);
+	return len >= head + body ? head + body : 0;
+}
+
 static bool
 is_error(const char *in, size_t len)
 {
+	if (len > 12 && memcmp(in, "HTTP/1.1 ", 9) == 0)
+		return memcmp(in + 9, "200", 3) != 0;
 	return *in == '-' || (*in == '{' && memmem(in, len, "\"error\":{\"code\"", 15) != NULL);
 }
 
-static void
-connect_to(struct connection *c, const char *path, bool hello)
+static int
+connect_port(uint16_t port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
+		die("port");
+	return fd;
+}
+
+static int
+connect_path(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	c->in = malloc(BUFFER);
-	if (!c->in || c->fd < 0 || connect(c->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		die(path);
+	return fd;
+}
+
+static void
+connect_to(struct connection *c, const char *where, bool hello)
+{
+	c->fd = where[0] == '/' ? connect_path(where) : connect_port((uint16_t)atoi(where));
+	c->in = malloc(BUFFER);
+	if (!c->in)
+		die(where);
 	while (hello) {
 		ssize_t n = read(c->fd, c->in, BUFFER);
 
@@ -199,6 +241,7 @@ main(int argc, char *argv[])
 	unsigned in_flight = argc == 7 ? (unsigned)atoi(argv[4]) : 0;
 	unsigned count = argc == 7 ? (unsigned)atoi(argv[5]) : 0, sent = 0;
 	bool line = argc == 7 && strcmp(argv[2], "line") == 0;
+	bool http = argc == 7 && strcmp(argv[2], "http") == 0;
 	struct connection *all = calloc(connections + 1, sizeof(*all));
 	struct pollfd *fds = calloc(connections + 1, sizeof(*fds));
 	struct result result = {.ns = calloc(count + 1, sizeof(uint64_t))};
@@ -207,7 +250,8 @@ main(int argc, char *argv[])
 	if (!connections || !in_flight || in_flight > IN_FLIGHT_MAX || !count || !all || !fds ||
 		!result.ns) {
 		fprintf(stderr,
-			"usage: load SOCKET line|resp CONNECTIONS IN_FLIGHT COUNT REQUESTS\n");
+			"usage: load SOCKET|PORT line|resp|http CONNECTIONS IN_FLIGHT COUNT "
+			"REQUESTS\n");
 		return 2;
 	}
 	load_requests(argv[6]);
@@ -224,7 +268,7 @@ main(int argc, char *argv[])
 		for (unsigned i = 0; i < connections; i++) {
 			if (connections > 1 && !fds[i].revents)
 				continue;
-			take(&all[i], line ? line_end : resp_end, &result);
+			take(&all[i], line ? line_end : http ? http_end : resp_end, &result);
 			sent += fill(&all[i], in_flight, count - sent);
 		}
 	}
