@@ -203,6 +203,20 @@ choose(const struct tb_hid_pos *pos, const uint8_t *report, size_t len)
 	return &layout_b;
 }
 
+static void
+wipe(struct tb_hid_pos *pos)
+{
+	explicit_bzero(pos->code, TB_MIN(pos->len, sizeof(pos->code)));
+	pos->len = 0;
+}
+
+void
+tb_hid_pos_forget(struct tb_hid_pos *pos)
+{
+	if (!pos->joining)
+		wipe(pos);
+}
+
 static enum tb_hid_pos_result
 drop(struct tb_hid_pos *pos, bool continued, uint64_t now_us)
 {
@@ -210,7 +224,7 @@ drop(struct tb_hid_pos *pos, bool continued, uint64_t now_us)
 	pos->joining = false;
 	pos->lost = continued;
 	pos->last_us = now_us;
-	pos->len = 0;
+	wipe(pos);
 	return TB_HID_POS_DROPPED;
 }
 
@@ -278,6 +292,6 @@ tb_hid_pos_expire(struct tb_hid_pos *pos, uint64_t now_us)
 	if (now_us < tb_hid_pos_deadline_us(pos))
 		return false;
 	pos->joining = pos->lost = false;
-	pos->len = 0;
+	wipe(pos);
 	return dropped;
 }

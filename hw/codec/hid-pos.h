@@ -62,6 +62,9 @@ void tb_hid_pos_init(struct tb_hid_pos *pos, const struct tb_hid_pos_layout *lay
 enum tb_hid_pos_result tb_hid_pos_feed(
 	struct tb_hid_pos *pos, const uint8_t *report, size_t len, uint64_t now_us);
 
+/* Wipes the code that was given; what is being joined stays. */
+void tb_hid_pos_forget(struct tb_hid_pos *pos);
+
 /* When tb_hid_pos_expire() wants to be called, UINT64_MAX for never; it returns true when something
  * was dropped. */
 uint64_t tb_hid_pos_deadline_us(const struct tb_hid_pos *pos);

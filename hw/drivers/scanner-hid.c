@@ -121,6 +121,8 @@ on_report(const uint8_t *report, size_t len, void *userdata)
 	case TB_HID_POS_CODE:
 		tb_scanned(device->host, &device->double_read, device->pos.code, device->pos.len,
 			NULL);
+		/* it may have been a payment card's number */
+		tb_hid_pos_forget(&device->pos);
 		break;
 	case TB_HID_POS_DROPPED:
 		tb_scan_dropped(device->host, "report_malformed");
@@ -138,11 +140,11 @@ on_drained(void *userdata)
 }
 
 static void
-on_opened(void *userdata)
+on_opened(const char *note, void *userdata)
 {
 	struct tb_device *device = userdata;
 
-	tb_tell_state(device->host, TB_DEVICE_READY, NULL);
+	tb_tell_state(device->host, TB_DEVICE_READY, note);
 }
 
 static void

@@ -41,6 +41,7 @@ hidraw_prepare(struct node *node, char **words)
 	g_clear_pointer(&node->switch_on, g_byte_array_unref);
 	node->switch_on = hex ? bytes_of_hex(hex) : NULL;
 	node->typing = hex != NULL;
+	node->refuses = !strcmp(value_of(words, "features", "yes"), "no");
 	/* it comes back as what it is then; the words are plugged once more for that */
 	words = g_strdupv(words);
 	g_strfreev(node->plugged_as);
@@ -131,6 +132,8 @@ hidraw_ioctl(struct node *node, UMockdevIoctlClient *client)
 	} else if (request == HIDIOCGRAWNAME(size)) {
 		answer_bytes(client, node->product, strlen(node->product) + 1,
 			(long)strlen(node->product) + 1);
+	} else if (request == HIDIOCSFEATURE(size) && node->refuses) {
+		umockdev_ioctl_client_complete(client, -1, EPIPE);
 	} else if (request == HIDIOCSFEATURE(size)) {
 		answer_feature(node, client, size);
 	} else if (request == HIDIOCGFEATURE(size)) {

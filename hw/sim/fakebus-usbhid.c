@@ -25,7 +25,7 @@ struct scanner {
 	guint8 interfaces;
 	GQueue reports; /* of GByteArray, not asked for yet */
 	GByteArray *switch_on;
-	gboolean typing;
+	gboolean typing, refuses;
 	char *node, *port;
 	char **plugged_as;
 	gboolean has_node;
@@ -121,6 +121,7 @@ usbhid_set_up(struct printer *printer, char **words)
 	g_clear_pointer(&scanner->switch_on, g_byte_array_unref);
 	scanner->switch_on = feature ? bytes_of_hex(feature) : NULL;
 	scanner->typing = feature != NULL;
+	scanner->refuses = !strcmp(value_of(words, "features", "yes"), "no");
 	g_queue_clear_full(&scanner->reports, (GDestroyNotify)g_byte_array_unref);
 	make_descriptors(printer);
 }
@@ -244,7 +245,7 @@ usbhid_control(struct printer *printer, const guint8 *setup, guint8 *bytes, size
 		memcpy(bytes, descriptor, MIN(len, size));
 		return (int)MIN(len, size);
 	}
-	if (setup[0] == 0x21 && setup[1] == 9 && setup[3] == 3) {
+	if (setup[0] == 0x21 && setup[1] == 9 && setup[3] == 3 && !scanner->refuses) {
 		take_feature(printer, bytes, size);
 		return (int)size;
 	}

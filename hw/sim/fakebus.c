@@ -43,7 +43,7 @@
  * which goes when the driver does). It takes scan, text and send as a hidraw does, and stall COUNT
  * - of hidraw and usbscanner: switch=HEX: what is scanned is typed elsewhere until that feature
  * report has come, upon which the device leaves the bus and comes back, with becomes=PID as that
- * one
+ * one; features=no: it knows no feature report
  * - of hidraw: interface=1.1; shared=device: its USB device is another node's, plugged before and
  * unplugged after it
  * - settings NODE: says speed, mode and flow control as the program has set them

@@ -35,6 +35,7 @@ struct node {
 	gboolean held;               /* tty: somebody else has */
 	GByteArray *descriptor;      /* hidraw: of its reports */
 	GByteArray *switch_on;       /* hidraw: the feature report that makes a scanner of it */
+	gboolean refuses;            /* hidraw: takes no feature report */
 	gboolean typing;             /* hidraw: what it reads goes elsewhere, as keys */
 	char **plugged_as;           /* hidraw: the words of `plug`, and of the next one */
 	char *device_id;             /* lp: IEEE 1284 */

@@ -25,8 +25,9 @@ enum tb_hid_fit {
 struct tb_hid_handler {
 	/* descriptor NULL: it cannot be read. The one judged last is the one that is opened. */
 	enum tb_hid_fit (*judge)(const uint8_t *descriptor, size_t len, void *userdata);
-	/* Reports come from now on. Once, before any of the others. */
-	void (*opened)(void *userdata);
+	/* Reports come from now on. Once, before any of the others. note: a sentence when it did
+	 * not take its feature report, which need not mean that it reads nothing; else NULL. */
+	void (*opened)(const char *note, void *userdata);
 	/* One input report as the device sent it, behind its id where it has one. Borrowed. len 0:
 	 * one was spoiled on the way. */
 	void (*report)(const uint8_t *report, size_t len, void *userdata);
@@ -62,8 +63,10 @@ int tb_hidraw_open(struct tb_loop *loop, const char *address, const struct tb_hi
 int tb_usb_hid_open(struct tb_loop *loop, const char *address, const struct tb_hid_wish *wish,
 	const struct tb_hid_handler *handler, void *userdata, struct tb_hid **ret, char **ret_why);
 
-/* Why an interface that is there will not do (to free). */
+/* Why an interface that is there will not do; what to tell of one that did not take its feature
+ * report (both to free). */
 char *tb_hid_why_other(const char *address, const char *what);
+char *tb_hid_note_feature(const char *what, const char *why);
 
 static inline void
 tb_hid_closep(struct tb_hid **hid)

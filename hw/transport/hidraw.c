@@ -27,6 +27,7 @@ struct hidraw {
 	void *userdata;
 	int fd;
 	struct tb_source *source, *wake;
+	char *note;
 };
 
 static void
@@ -83,7 +84,7 @@ on_wake(void *userdata)
 	if (r < 0)
 		lose(raw, r);
 	else
-		raw->handler.opened(raw->userdata);
+		raw->handler.opened(raw->note, raw->userdata);
 }
 
 static int
@@ -116,27 +117,31 @@ judge(struct hidraw *raw)
 	return raw->handler.judge(size ? descriptor.value : NULL, (size_t)size, raw->userdata);
 }
 
-static int
-send_feature(int fd, const char *path, const struct tb_hid_wish *wish, char **ret_why)
+/* NULL, or what to tell when the device did not take it (to free). */
+static char *
+send_feature(int fd, const struct tb_hid_wish *wish)
 {
 	uint8_t report[TB_HID_FEATURE_MAX];
-	int error;
 
 	if (wish->feature_len == 0)
-		return 0;
+		return NULL;
 	memcpy(report, wish->feature, wish->feature_len);
 	if (ioctl(fd, HIDIOCSFEATURE(wish->feature_len), report) >= 0)
-		return 0;
-	error = errno;
-	/* It stalls: it knows no such report, and is what its descriptor says without it. */
-	if (error == EPIPE)
-		return 0;
-	if (asprintf(ret_why,
-		    "%s did not take the report that makes it a %s (%s): set it with the code in "
-		    "its manual, or plug it in again",
-		    path, wish->what, strerror(error)) < 0)
-		*ret_why = NULL;
-	return error == EINVAL ? -EIO : -error;
+		return NULL;
+	return tb_hid_note_feature(wish->what, strerror(errno));
+}
+
+char *
+tb_hid_note_feature(const char *what, const char *why)
+{
+	char *note = NULL;
+
+	if (asprintf(&note,
+		    "it did not take the report that makes it a %s (%s): if nothing is read, set "
+		    "it so with the code in its manual",
+		    what, why) < 0)
+		return NULL;
+	return note;
 }
 
 char *
@@ -158,6 +163,7 @@ hidraw_close(struct tb_hid *hid)
 	tb_source_remove(&raw->wake);
 	if (raw->fd >= 0)
 		close(raw->fd);
+	free(raw->note);
 	free(raw);
 }
 
@@ -174,9 +180,8 @@ start(struct hidraw *raw, const char *path, const struct tb_hid_wish *wish, char
 		*ret_why = tb_hid_why_other(path, wish->what);
 		return -EINVAL;
 	}
-	r = send_feature(raw->fd, path, wish, ret_why);
-	if (r == 0)
-		r = tb_loop_add_timer(raw->loop, 1, on_wake, raw, &raw->wake);
+	raw->note = send_feature(raw->fd, wish);
+	r = tb_loop_add_timer(raw->loop, 1, on_wake, raw, &raw->wake);
 	return r < 0 ? r : tb_source_set_timer_in(raw->wake, 0);
 }
 

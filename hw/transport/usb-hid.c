@@ -71,7 +71,7 @@ struct usb_hid {
 	unsigned stalls, troubles; /* in a row */
 	bool paused;
 	int gone;
-	char *why;
+	char *why, *note;
 };
 
 static void
@@ -330,7 +330,7 @@ begin_reading(struct usb_hid *hid)
 	}
 	submit_readers(hid);
 	if (!hid->gone)
-		hid->handler.opened(hid->userdata);
+		hid->handler.opened(hid->note, hid->userdata);
 }
 
 /* The interface is found: it is made a scanner of if that was wished, and read. */
@@ -388,19 +388,10 @@ descriptor_came(struct usb_hid *hid, const uint8_t *descriptor, size_t len)
 static void
 switched(struct usb_hid *hid, enum libusb_transfer_status status)
 {
-	char *why = NULL;
-
-	/* A stall: it knows no such report, and is what its descriptor says without it. */
-	if (status == LIBUSB_TRANSFER_COMPLETED || status == LIBUSB_TRANSFER_STALL) {
-		begin_reading(hid);
-		return;
-	}
-	if (asprintf(&why,
-		    "usb:%s did not take the report that makes it a %s: set it with the code in "
-		    "its manual, or plug it in again",
-		    hid->address, hid->what) < 0)
-		why = NULL;
-	lose(hid, -EIO, why);
+	if (status != LIBUSB_TRANSFER_COMPLETED)
+		hid->note = tb_hid_note_feature(hid->what,
+			status == LIBUSB_TRANSFER_STALL ? "it does not know it" : "no answer");
+	begin_reading(hid);
 }
 
 static bool
@@ -619,6 +610,7 @@ usb_hid_close(struct tb_hid *base)
 	free(hid->address);
 	free(hid->what);
 	free(hid->why);
+	free(hid->note);
 	free(hid);
 }
 

@@ -110,6 +110,17 @@ def switched_from_a_keyboard():
             assert heard.count(f'feature {node} fe01') == 1, heard
 
 
+def no_feature_report_is_no_reason_not_to_read():
+    """One that is in HID POS mode already may not know the report; what it may mean is said."""
+    for node in ('hidraw0', 'usbscanner0'):
+        with Counter(plug=[(node, dict(vid='23d0', pid='0001', port='1-2', features='no'))]) as counter:
+            known = counter.wait_state('scanner-hid-1-2', 'ready')
+            known = counter.devices()['scanner-hid-1-2']
+            assert 'manual' in known['reason'], known
+            counter.bus.scan(node, 'TBC-1')
+            assert counter.next_code() == 'TBC-1'
+
+
 def the_keyboards_interface_is_not_it():
     """Of a device that is both, the interface that is a scanner; the vendor's and the keyboard's
     nodes are neither opened nor shown, with a section and without."""
@@ -406,7 +417,8 @@ def locked_by_another():
 def main():
     tap = Tap()
     only = sys.argv[1:]
-    for check in (switched_from_a_keyboard, the_keyboards_interface_is_not_it,
+    for check in (switched_from_a_keyboard, no_feature_report_is_no_reason_not_to_read,
+                  the_keyboards_interface_is_not_it,
                   through_libusb_where_the_kernel_made_no_node,
                   unknown_to_everybody_it_says_what_it_is, the_kernels_driver_is_given_back,
                   without_a_section_the_kernels_node_is_read, stalls_are_cleared, reports_that_lie,
