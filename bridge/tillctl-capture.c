@@ -24,6 +24,7 @@ struct capture {
 	int64_t codes_max, codes;
 	uint64_t bytes, refused;
 	int signals, timer; /* descriptors; timer -1: no end */
+	bool begun;         /* the head is written */
 	bool ended;
 };
 
@@ -142,16 +143,31 @@ who(const struct capture *capture)
 	return capture->by ? capture->by : user ? user->pw_name : "tillctl";
 }
 
-/* The head: what the bridge knows of the device, and who records it when. */
+/*
+ * The head: what the bridge knows of the device, and who records it when. Written as late as can
+ * be, since a device that was plugged in meanwhile is known better than one that was away.
+ */
 static int
-write_head(struct capture *capture, const json_t *known)
+write_head(struct capture *capture)
 {
-	const char *model = tillctl_string(known, "model");
-	const json_t *descriptor = json_object_get(known, "descriptor");
+	_cleanup_json_ json_t *known = NULL;
+	const char *model;
+	const json_t *descriptor;
 	time_t now = time(NULL);
 	struct tm day;
 	char on[16];
 	json_t *head;
+	int r;
+
+	if (capture->begun)
+		return TILLCTL_DONE;
+	r = tillctl_ask(capture->ctl, "device.capture",
+		json_pack("{s:s}", "device", capture->device), &known);
+	if (r != TILLCTL_DONE)
+		return r;
+	capture->begun = true;
+	model = tillctl_string(known, "model");
+	descriptor = json_object_get(known, "descriptor");
 
 	localtime_r(&now, &day);
 	strftime(on, sizeof(on), "%Y-%m-%d", &day);
@@ -170,7 +186,12 @@ static int
 take_bytes(struct capture *capture, const json_t *params)
 {
 	static const char *const gaps[] = {"refused", "omitted"};
-	json_t *line = json_pack("{s:O, s:O, s:s}", "t_us", json_object_get(params, "t_us"), "dir",
+	int r = write_head(capture);
+	json_t *line;
+
+	if (r != TILLCTL_DONE)
+		return r;
+	line = json_pack("{s:O, s:O, s:s}", "t_us", json_object_get(params, "t_us"), "dir",
 		json_object_get(params, "dir"), "hex", tillctl_string(params, "hex"));
 
 	capture->bytes += strlen(tillctl_string(params, "hex")) / 2;
@@ -251,9 +272,9 @@ record(struct capture *capture)
 static int
 finish(struct capture *capture)
 {
-	int r = TILLCTL_DONE;
+	int r = capture->ended ? TILLCTL_DONE : write_head(capture);
 
-	if (!capture->ended)
+	if (!capture->ended && r == TILLCTL_DONE)
 		r = tillctl_tell(capture->ctl, "device.capture_stop",
 			json_pack("{s:s}", "device", capture->device));
 	capture->codes_max = 0;
@@ -284,8 +305,6 @@ begin_and_record(struct capture *capture)
 
 	if (r == TILLCTL_DONE)
 		r = open_file(capture);
-	if (r == TILLCTL_DONE)
-		r = write_head(capture, known);
 	if (r != TILLCTL_DONE)
 		return r;
 	sigemptyset(&ends);
