@@ -94,6 +94,16 @@ static const struct list lists[] = {
 			{"balance", CELL_NUMBER}, {"held", CELL_NUMBER}, {"created_at", CELL_TIME},
 			{"expires_at", CELL_TIME}, {"site", CELL_TEXT}, {"till", CELL_TEXT}},
 	},
+	/* R13: an account that a paid sale left below nothing is the manager's to settle. */
+	{
+		.what = "negative",
+		.sql = "SELECT c.id, c.id, " PERSON
+		       ", c.points, c.wallet, c.last_at FROM customers c WHERE c.id > ?1"
+		       " AND c.state = 'live' AND (c.points < 0 OR c.wallet < 0)"
+		       " AND c.created_at >= ?3 AND c.created_at < ?4 ORDER BY c.id LIMIT ?2",
+		.columns = {{"customer", CELL_CUSTOMER}, PERSON_COLUMNS, {"points", CELL_NUMBER},
+			{"wallet", CELL_NUMBER}, {"last_passage", CELL_TIME}},
+	},
 	{
 		.what = "passages",
 		.sql = "SELECT id, id, site, till, sale, business_day, occurred_at, state, "

@@ -289,6 +289,35 @@ write_weeks(const struct summary *s, struct tb_jsonw *w)
 }
 
 static void
+write_months(const struct summary *s, struct tb_jsonw *w)
+{
+	size_t i = 0;
+
+	tb_jsonw_array(w, "by_month");
+	while (i < s->n_days) {
+		const struct tb_date first = tb_date_from_days(s->first_day + (int64_t)i);
+		struct bucket month = {};
+		char text[TB_TIME_TEXT];
+
+		for (; i < s->n_days; i++) {
+			struct tb_date date = tb_date_from_days(s->first_day + (int64_t)i);
+
+			if (date.month != first.month || date.year != first.year)
+				break;
+			month.passages += s->days[i].passages;
+			month.turnover += s->days[i].turnover;
+		}
+		if (month.passages == 0)
+			continue;
+		tb_date_format(first, text);
+		tb_jsonw_object(w, NULL);
+		tb_jsonw_string_n(w, "month", text, strlen(text) - 3);
+		write_bucket(w, &month);
+	}
+	tb_jsonw_end_array(w);
+}
+
+static void
 write_hours(const struct summary *s, struct tb_jsonw *w)
 {
 	tb_jsonw_array(w, "by_hour");
@@ -324,6 +353,7 @@ write_summary(struct summary *s)
 	tb_jsonw_int(&w, "loyalty_cost", cost);
 	write_days(s, &w);
 	write_weeks(s, &w);
+	write_months(s, &w);
 	write_hours(s, &w);
 	r = write_top_rewards(s, &w);
 	if (r >= 0)
