@@ -41,6 +41,9 @@ class Hands:
     def do_only(self):
         return os.environ.get('TEST_ONLY')
 
+    def do_brief(self):
+        return False
+
 
 def why_not():
     """What this machine lacks to run a container; None when it lacks nothing."""

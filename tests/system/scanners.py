@@ -10,7 +10,7 @@ import termios
 
 import gadgets
 from gadgets import AcmScanner, HidScanner, wait_for
-from till import Subscribed, configure, mode_of, run
+from till import Subscribed, configure, mode_of, run, show
 
 ADAPTER = '/dev/serial/by-id/usb-QEMU_QEMU_USB_SERIAL_FT1-if00-port0'
 CONF = f'''
@@ -219,8 +219,62 @@ def a_hid_pos_scanner_of_nobody_known_works_too():
     hid_pos('scanner-hid-HP2', world['stranger'])
 
 
+def through_libusb_and_given_back():
+    """Named by "usb:" it is taken from the kernel's driver, which has it again afterwards."""
+    configure('[device pos]\ndriver = scanner-hid\naddress = usb:0c2e:0b61:HP1\n')
+    hid = world['hid']
+    with Subscribed() as till:
+        till.wait_state('pos', 'absent')
+        hid.plug(0)
+        till.wait_state('pos', 'ready')
+        assert not os.listdir('/sys/class/hidraw'), 'the kernel has it still'
+        assert list(till.devices()) == ['pos'], till.devices()
+        assert hid.was_sent() == b'\xfe\x01'
+        hid.scan('TBC-' + 'l' * 100, b']Q1')
+        till.scan('pos', 'TBC-' + 'l' * 100)
+        hid.unplug()
+        till.wait_state('pos', 'absent')
+        hid.plug(1)
+        till.wait_state('pos', 'ready')
+        hid.scan('TBC-8')
+        till.scan('pos', 'TBC-8')
+    run('systemctl', 'stop', 'tillbridge.service')
+    wait_for('the kernel\'s node', os.listdir, '/sys/class/hidraw')
+    hid.unplug()
+
+
+def no_access_tells_the_cure():
+    """A device of a maker that no rule knows, asked for through libusb: not opened, and why."""
+    configure('[device pos]\ndriver = scanner-hid\naddress = usb:1234:4321:HP2\n')
+    with Subscribed() as till:
+        world['stranger'].plug(0)
+        known = till.wait_state('pos', 'no_access')
+        assert '60-tillbridge.rules' in known['reason'], known
+        world['stranger'].unplug()
+        till.wait_state('pos', 'absent')
+    configure(CONF)
+
+
+def plugged_again_and_again():
+    """Memory is another test's; no descriptor and no device is left behind."""
+    name, pid = 'scanner-serial-NL1', show('MainPID')
+    counts = []
+    with Subscribed() as till:
+        for cycle in range(8):
+            world['acm'].plug(cycle % 4)
+            till.wait_state(name, 'ready')
+            world['acm'].send(f'TBC-{cycle}\r'.encode())
+            till.scan(name, f'TBC-{cycle}')
+            world['acm'].unplug()
+            till.wait_state(name, 'absent')
+            counts.append(len(os.listdir(f'/proc/{pid}/fd')))
+        assert name not in till.devices(), till.devices()
+    assert counts[-1] == counts[1], counts
+
+
 TESTS = (an_ftdi_scanner_is_plugged_pulled_and_plugged_again, seven_bits_and_even_parity,
          an_acm_scanner_needs_no_section, a_port_that_is_held_names_its_holder,
          two_equal_scanners_are_two_devices,
          a_hid_pos_scanner_needs_no_section, a_honeywell_is_switched_by_its_feature_report,
-         a_honeywell_without_that_report_works_too, a_hid_pos_scanner_of_nobody_known_works_too)
+         a_honeywell_without_that_report_works_too, a_hid_pos_scanner_of_nobody_known_works_too,
+         plugged_again_and_again, through_libusb_and_given_back, no_access_tells_the_cure)
