@@ -407,7 +407,10 @@ set_fixed_options(struct exchange *x)
 	curl_easy_setopt(c, CURLOPT_PROXY, ""); /* the environment's proxies are not ours */
 	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-	curl_easy_setopt(c, CURLOPT_PIPEWAIT, 1L);
+	/* Whether a connection can be shared is known after its handshake; without one only after
+	 * its first answer, and nobody waits for a hub that gives none. */
+	if (strncasecmp(x->owner->url, "https:", 6) == 0)
+		curl_easy_setopt(c, CURLOPT_PIPEWAIT, 1L);
 	curl_easy_setopt(c, CURLOPT_POST, 1L);
 	curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, IDLE_CONNECTION_S);
 	curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
