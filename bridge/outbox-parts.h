@@ -79,6 +79,8 @@ struct tb_outbox {
 /* outbox.c */
 /* The depth has changed: an event follows. */
 void tb_outbox_changed(struct tb_outbox *outbox);
+/* An entry is about to go: a reservation that was made here is put as the server knows it. */
+void tb_outbox_name_reservation(struct tb_outbox *outbox, struct tb_outbox_entry *e);
 
 /* outbox-tills.c */
 int tb_outbox_tills_init(struct tb_outbox *outbox);

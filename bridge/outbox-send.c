@@ -12,12 +12,11 @@
 #include "base/log.h"
 #include "bridge/conf.h"
 #include "bridge/loyalty.h"
-#include "bridge/offline.h"
 #include "bridge/state.h"
 
 #define SCAN_PIECE 256         /* rows looked at in one turn */
 #define WRITE_PIECE 256        /* answered entries that are written together */
-#define WRITE_AFTER_US 200000  /* … or after this long */
+#define WRITE_AFTER_US 500000  /* … or after this long */
 #define WRITE_AGAIN_US 1000000 /* after a disk that took nothing */
 #define PAUSE_FIRST_US 1000000
 #define PAUSE_MAX_US 30000000
@@ -26,7 +25,7 @@
 #define LOOK_AGAIN_US (UINT64_C(60) * 1000000) /* at rows that wait for a person */
 /* While tills ask the server, what waits is sent one at a time, with pauses of so many times what
  * the sending took: a till is not to feel that there is an outbox. */
-#define POLITE_FACTOR 12
+#define POLITE_FACTOR 30
 #define POLITE_MIN_US 10000
 #define POLITE_MAX_US 500000
 
@@ -130,6 +129,14 @@ tb_outbox_send_told(struct tb_outbox *outbox, int64_t seq)
 
 	if (e)
 		e->row.told = true;
+	e = find_in(&outbox->urgent, seq);
+	if (!e)
+		return;
+	/* Nobody waits for it any more: it is one of many. */
+	tb_list_remove(&e->node);
+	e->deadline_us = 0;
+	tb_list_append(&outbox->ready, &e->node);
+	outbox->n_ready++;
 }
 
 static void
@@ -506,32 +513,6 @@ tb_outbox_transmit(struct tb_outbox_entry *e)
 	tb_loyalty_send(outbox->bridge->loyalty, &call);
 }
 
-/*
- * A passage names a reservation that was made here. Of a deduction the server has one of its own by
- * now, since that went before; if it would not have the deduction, the passage says what was given.
- */
-static void
-name_reservation(struct tb_outbox *outbox, struct tb_outbox_entry *e)
-{
-	_cleanup_outbox_row_ struct tb_outbox_row deduction = {};
-	_cleanup_(json_decrefp) json_t *granted = NULL;
-	const char *id = json_string_value(json_object_get(e->params, "reservation"));
-
-	if (e->row.op != TB_OP_PASSAGE_POST || !id || !outbox->bridge->offline ||
-		!tb_offline_is_ours(id))
-		return;
-	tb_outbox_write_done(outbox);
-	if (tb_outbox_journal_by_drawn(outbox->journal, id, &deduction) <= 0)
-		return;
-	if (deduction.state == TB_OUTBOX_CONFIRMED && deduction.theirs) {
-		json_object_set_new(e->params, "reservation", json_string(deduction.theirs));
-		return;
-	}
-	granted = tb_offline_granted(outbox->bridge->offline, id);
-	if (json_object_get(granted, "uses"))
-		json_object_set(e->params, "uses", json_object_get(granted, "uses"));
-}
-
 void
 tb_outbox_park(struct tb_outbox_entry *e)
 {
@@ -558,7 +539,7 @@ load(struct tb_outbox *outbox, struct tb_outbox_entry *e)
 	e->row.params = NULL;
 	if (!e->params || row.op == TB_OP_COUNT)
 		return false;
-	name_reservation(outbox, e);
+	tb_outbox_name_reservation(outbox, e);
 	return true;
 }
 

@@ -226,6 +226,32 @@ add_granted(struct tb_outbox *outbox, const json_t *params, json_t *sent)
 	return json_object_set(sent, "uses", json_object_get(granted, "uses")) < 0 ? -ENOMEM : 0;
 }
 
+/*
+ * A passage names a reservation that was made here. Of a deduction the server has one of its own by
+ * now, since that went before; if it would not have the deduction, the passage says what was given.
+ */
+void
+tb_outbox_name_reservation(struct tb_outbox *outbox, struct tb_outbox_entry *e)
+{
+	_cleanup_outbox_row_ struct tb_outbox_row deduction = {};
+	_cleanup_(json_decrefp) json_t *granted = NULL;
+	const char *id = json_string_value(json_object_get(e->params, "reservation"));
+
+	if (e->row.op != TB_OP_PASSAGE_POST || !id || !outbox->bridge->offline ||
+		!tb_offline_is_ours(id))
+		return;
+	tb_outbox_write_done(outbox);
+	if (tb_outbox_journal_by_drawn(outbox->journal, id, &deduction) <= 0)
+		return;
+	if (deduction.state == TB_OUTBOX_CONFIRMED && deduction.theirs) {
+		json_object_set_new(e->params, "reservation", json_string(deduction.theirs));
+		return;
+	}
+	granted = tb_offline_granted(outbox->bridge->offline, id);
+	if (json_object_get(granted, "uses"))
+		json_object_set(e->params, "uses", json_object_get(granted, "uses"));
+}
+
 /* The customer who is made without a server goes with a card in his hand. */
 static int
 draw_card(json_t *sent)

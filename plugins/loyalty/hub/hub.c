@@ -15,7 +15,8 @@
 #include "plugins/loyalty/hub/look.h"
 
 #define TOKEN_MAX 512
-#define CALLS_MAX 256 /* under way at once */
+#define AGAIN_MIN_US 50000 /* what must be left of a deadline for a second try */
+#define CALLS_MAX 256      /* under way at once */
 
 struct tb_connector_state {
 	const struct tb_host *host;
@@ -131,7 +132,7 @@ static bool
 say_again(struct hub_call *hc, const struct tb_exchange_end *end)
 {
 	if (end->status != 0 || end->unsent || hc->again || !hc->state->exchanges ||
-		tb_loop_now_us(hc->state->host->loop) >= hc->call.deadline_us)
+		tb_loop_now_us(hc->state->host->loop) + AGAIN_MIN_US > hc->call.deadline_us)
 		return false;
 	hc->again = true;
 	return post(hc) == 0;

@@ -41,6 +41,7 @@ tb_loyalty_send(struct tb_loyalty *loyalty, const struct tb_call *call)
 		.params = json_dumps(call->params, JSON_COMPACT),
 		.key = call->key ? strdup(call->key) : NULL,
 		.at_us = tb_loop_now_us(f->bridge.loop),
+		.deadline_us = call->deadline_us,
 		.done = call->done,
 		.userdata = call->userdata,
 	};

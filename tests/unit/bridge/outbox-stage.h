@@ -24,7 +24,7 @@
 struct sent {
 	enum tb_op op;
 	char *params, *key;
-	uint64_t at_us;
+	uint64_t at_us, deadline_us;
 	tb_done_fn done; /* NULL: it has been answered */
 	void *userdata;
 };

@@ -102,6 +102,35 @@ test_down(void **state)
 	assert_non_null(strstr(f->events, "\"depth\":0"));
 }
 
+/* Entries that were not sent before their tills were told are given time like any other. */
+static void
+test_told_before_it_went(void **state)
+{
+	struct tb_request tills[8] = {};
+	char sale[8];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(tills); i++) {
+		snprintf(sale, sizeof(sale), "S%u", i);
+		post(&tills[i], sale, NULL);
+	}
+	assert_int_equal(flying(), TB_OUTBOX_LANES);
+	while (flying() > 0)
+		lose(nth_flying(0), true);
+	for (unsigned i = 0; i < ARRAY_SIZE(tills); i++)
+		assert_string_equal(answer_member(&tills[i], "state"), "queued");
+	advance_ms(60000);
+	while (flying() > 0)
+		lose(nth_flying(0), true);
+	link_is(true);
+	assert_int_equal(flying(), TB_OUTBOX_LANES);
+	for (unsigned i = 0; i < ARRAY_SIZE(tills); i++) {
+		assert_true(nth_flying(0)->deadline_us > tb_loop_now_us(f->bridge.loop));
+		answer(nth_flying(0), POSTED);
+		request_done(&tills[i]);
+	}
+	assert_int_equal(tb_outbox_depth(f->bridge.outbox), 0);
+}
+
 static void
 fill(unsigned n, unsigned accounts)
 {
@@ -363,6 +392,7 @@ main(void)
 		STAGED(test_same_call),
 		STAGED(test_deadline),
 		STAGED(test_down),
+		STAGED(test_told_before_it_went),
 		STAGED(test_order),
 		STAGED(test_many),
 		STAGED(test_pauses),
