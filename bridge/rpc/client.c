@@ -401,6 +401,9 @@ resume_lines(struct tb_client *client)
 	}
 	done = tb_client_lines(client, client->in.data, client->in.len);
 	tb_buf_consume(&client->in, done);
+	/* a till may have sent a payment card's number: nothing of a line outlives it */
+	if (client->in.data)
+		explicit_bzero(client->in.data + client->in.len, done);
 	if (client->in.len == 0)
 		tb_buf_done(&client->in);
 }
@@ -444,6 +447,7 @@ read_input(struct tb_client *client)
 		tb_rpc_mark(client);
 	} else {
 		take_input(client, rpc->scratch, (size_t)n);
+		explicit_bzero(rpc->scratch, (size_t)n);
 	}
 	return true;
 }

@@ -198,6 +198,8 @@ scanner_hid_close(struct tb_device *device)
 	tb_hid_closep(&device->hid);
 	tb_source_remove(&device->late);
 	free(device->descriptor);
+	/* half a code as well */
+	explicit_bzero(&device->pos, sizeof(device->pos));
 	free(device);
 }
 

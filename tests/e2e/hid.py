@@ -7,11 +7,12 @@ import base64
 import os
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.dirname(__file__))
-from bridge import BUILD, ROOT, Bridge
+from bridge import BUILD, PATIENCE, ROOT, Bridge
 from bus import Bus
-from tap import Tap
+from tap import Skip, Tap
 
 LAYOUT_A = ('058c0902a1010912a1028502150026ff007508950105010 93b8102058c09fb09fc09fd9503810209fe'
             '95388202010666ff09049501810295018103058c09ff2501750195018102750795018103c0c0').replace(' ', '')
@@ -394,6 +395,51 @@ def claimed_across_cables_and_connections():
         assert not [e for e in counter.till.events if e['method'] == 'scan'], counter.till.events
 
 
+def mappings_with(pid, secret):
+    """The names of a process' mappings that hold these bytes."""
+    found = []
+    try:
+        memory = open(f'/proc/{pid}/mem', 'rb', buffering=0)
+    except PermissionError as error:
+        raise Skip('the memory of another process cannot be read here') from error
+    with memory, open(f'/proc/{pid}/maps', encoding='ascii') as maps:
+        for line in maps:
+            start, end = (int(word, 16) for word in line.split()[0].split('-'))
+            if 'rw' not in line.split()[1] or end - start > 1 << 30:
+                continue
+            try:
+                memory.seek(start)
+                if secret in memory.read(end - start):
+                    found.append(line.strip())
+            except OSError:
+                continue
+    return found
+
+
+def nothing_is_kept_of_a_payment_card():
+    """Read by a scanner or sent by a till: refused, and a moment later in no mapping and no file."""
+    number = '4929' + '12341234' + '1232'
+    for node in ('hidraw0', 'usbscanner0'):
+        with Counter(plug=[(node, {'port': '1-3'})]) as counter:
+            counter.wait_state('scanner-hid-1-3', 'ready')
+            counter.bus.scan(node, number)
+            assert counter.till.event('card')['error'] == 'payment_card_refused'
+            for method, params in (('scan.submit', {'code': number}),
+                                   ('customer.lookup', {'card': number})):
+                refused = counter.till.refusal(method, params)
+                assert refused.code == 'payment_card_refused', refused
+            end = time.monotonic() + PATIENCE
+            while mappings_with(counter.bridge.process.pid, number.encode()):
+                assert time.monotonic() < end, \
+                    mappings_with(counter.bridge.process.pid, number.encode())
+            for folder, _, names in os.walk(counter.bridge.folder):
+                for name in names:
+                    path = os.path.join(folder, name)
+                    if os.path.isfile(path):
+                        with open(path, 'rb') as file:
+                            assert number.encode() not in file.read(), path
+
+
 def locked_by_another():
     """Who has it is named; it is opened when it is let go."""
     import fcntl
@@ -424,7 +470,8 @@ def main():
                   without_a_section_the_kernels_node_is_read, stalls_are_cleared, reports_that_lie,
                   descriptors_that_lie, whatever_a_code_holds, two_of_a_kind,
                   equal_serial_numbers, set_to_something_else,
-                  claimed_across_cables_and_connections, locked_by_another):
+                  claimed_across_cables_and_connections,
+                  nothing_is_kept_of_a_payment_card, locked_by_another):
         if not only or check.__name__ in only:
             tap.run(check.__name__.replace('_', ' '), check)
     tap.done()
