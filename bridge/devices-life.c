@@ -74,7 +74,11 @@ count_secret(struct tb_devices *devices, int more)
 	bool before = devices->n_secret > 0;
 
 	devices->n_secret += (unsigned)more;
-	if (before != (devices->n_secret > 0) && prctl(PR_SET_DUMPABLE, before ? 1 : 0) < 0)
+	if (before == (devices->n_secret > 0))
+		return;
+	if (!before)
+		devices->dumpable = prctl(PR_GET_DUMPABLE);
+	if (prctl(PR_SET_DUMPABLE, before && devices->dumpable == 1 ? 1 : 0) < 0)
 		tb_log_warning("the memory of this process cannot be hidden: %s", strerror(errno));
 }
 

@@ -76,6 +76,7 @@ struct tb_devices {
 	struct tb_list list; /* of struct device, sections first in their order */
 	struct tb_list seen; /* of struct seen */
 	unsigned n_secret;   /* open devices that may read a payment card */
+	int dumpable;        /* what the process was before the first of them */
 	bool starting;       /* nodes are told, nothing is decided yet */
 	bool stopping;       /* no more events */
 };

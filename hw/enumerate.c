@@ -451,8 +451,9 @@ types(struct udev_device *device)
 
 	if (said)
 		return !strcmp(said, "1");
-	/* udev is silent: the digits are among the lowest keys, whose word stands last */
-	return keys && strtoull(low ? low : keys, NULL, 16) & 1u << KEY_1;
+	/* udev is silent: the digits are among the lowest keys, whose word stands last; and where
+	 * the kernel is silent as well, whoever opens it will see */
+	return !keys || strtoull(low ? low : keys, NULL, 16) & 1u << KEY_1;
 }
 
 static void

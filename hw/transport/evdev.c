@@ -107,7 +107,7 @@ try_again(struct tb_evdev *evdev)
 static void
 look_at_caps(struct tb_evdev *evdev)
 {
-	uint8_t lights[LED_MAX / 8 + 1] = {0};
+	uint8_t lights[8] = {0};
 	struct input_event event = {.type = EV_LED, .code = LED_CAPSL};
 
 	if (ioctl(evdev->fd, EVIOCGLED(sizeof(lights)), lights) < 0)

@@ -25,9 +25,10 @@ fail(int error, char **ret_why)
 	const char *why = "the kernel does not make a keyboard of it";
 
 	if (error == -ENOENT || error == -ENODEV || error == -ENXIO)
-		why = "it is not there: load the kernel's module with modprobe uinput";
+		why = "it is not there: modprobe uinput, and plug the scanner in again";
 	else if (error == -EACCES || error == -EPERM)
-		why = "no access to it: install 60-tillbridge.rules, which gives it to tillbridge";
+		why = "no access to it: install 60-tillbridge.rules, which gives it to "
+		      "tillbridge, and plug the scanner in again";
 	if (asprintf(ret_why, NODE ": %s", why) < 0)
 		*ret_why = NULL;
 	return error;

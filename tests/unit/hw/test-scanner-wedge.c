@@ -37,6 +37,7 @@ struct bench {
 	void *light_userdata;
 	unsigned in_report; /* events since the last SYN_REPORT the till program saw */
 	unsigned room;      /* events the wire takes before it is full */
+	char reason[256];   /* of the last state */
 	bool no_uinput, caps, lit;
 };
 
@@ -133,6 +134,7 @@ on_event(const struct tb_device_host *host, const struct tb_event *event)
 		break;
 	default:
 		tb_buf_addf(&on->told, "*%s", tb_device_state_word(event->state));
+		snprintf(on->reason, sizeof(on->reason), "%s", event->reason ? event->reason : "");
 		break;
 	}
 	tb_buf_add_byte(&on->told, '|');
@@ -481,8 +483,22 @@ without_uinput_all_else_works(void **state)
 
 	bench->no_uinput = true;
 	OPEN(bench, {"pass_through", "yes"});
+	assert_string_equal(bench->reason, "pass-through is off: there is none");
 	scan(bench, "1\r1\r");
 	assert_told(bench, "1|"); /* the window is that of a scanner without pass-through */
+	assert_typed(bench, "");
+}
+
+static void
+what_is_not_kept_back_is_not_typed_on(void **state)
+{
+	struct bench *bench = *state;
+
+	OPEN(bench, {"pass_through", "yes"}, {"grab", "no"});
+	assert_non_null(strstr(bench->reason, "grab = no"));
+	scan(bench, "1\r");
+	wait(bench, 20 * MS);
+	assert_told(bench, "1|");
 	assert_typed(bench, "");
 }
 
@@ -572,6 +588,7 @@ main(void)
 		T(what_is_too_long_goes_on_as_it_comes),
 		T(lost_events_cost_the_code_and_no_key),
 		T(without_uinput_all_else_works),
+		T(what_is_not_kept_back_is_not_typed_on),
 		T(lights_go_both_ways),
 		T(a_known_code_tells_the_layout),
 		T(settings_that_cannot_be_are_refused),
