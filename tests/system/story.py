@@ -3,7 +3,9 @@
 out, the service is started anew, and what was owed is printed where the printer is plugged next."""
 
 import datetime
+import grp
 import os
+import stat
 
 import gadgets
 from gadgets import AcmScanner, Printer
@@ -85,4 +87,16 @@ def scanned_sold_pulled_and_printed():
                    for line in listed.splitlines()), listed
 
 
-TESTS = (scanned_sold_pulled_and_printed,)
+def no_node_is_everyones():
+    """What the rules gave to the group is the group's, and nobody else's."""
+    group, nodes = grp.getgrnam('tillbridge').gr_gid, []
+    for folder, _, names in os.walk('/dev'):
+        for name in names:
+            found = os.lstat(os.path.join(folder, name))
+            if stat.S_ISCHR(found.st_mode) and found.st_gid == group:
+                nodes.append((os.path.join(folder, name), stat.S_IMODE(found.st_mode)))
+    assert len(nodes) >= 4, nodes  # scanner, printer, its device on the bus, uinput
+    assert all(mode == 0o660 for _, mode in nodes), nodes
+
+
+TESTS = (scanned_sold_pulled_and_printed, no_node_is_everyones)

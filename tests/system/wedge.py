@@ -45,7 +45,8 @@ def unplug():
 
 def raw_node():
     """The same keyboard as hidraw, where its reports are seen whoever has grabbed it."""
-    for name in os.listdir('/sys/class/hidraw'):
+    nodes = '/sys/class/hidraw'
+    for name in os.listdir(nodes) if os.path.isdir(nodes) else ():
         with open(f'/sys/class/hidraw/{name}/device/uevent', encoding='ascii') as file:
             if 'HID_UNIQ=KB1' in file.read():
                 return '/dev/' + name
