@@ -216,6 +216,8 @@ say_posted(const struct tillctl_sale *sale, const json_t *result)
 			(long long)tillctl_number(balances, "points"),
 			tillctl_money(sale->ctl, tillctl_number(balances, "wallet"), money));
 	tillctl_say("\n");
+	if (*tillctl_string(result, "message"))
+		tillctl_say("  %s\n", tillctl_string(result, "message"));
 	json_array_foreach(json_object_get(result, "reasons"), i, item)
 		tillctl_say("  because: %s\n", json_string_value(item));
 	json_array_foreach(json_object_get(result, "coupons"), i, item)

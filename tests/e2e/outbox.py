@@ -4,6 +4,7 @@
 the hub is back. A till's daemon and a hub's daemon, both real, and the line between them cut by stopping
 the hub. Which answers the cache gives is proven elsewhere."""
 
+import datetime
 import json
 import os
 import resource
@@ -15,6 +16,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 from bridge import PATIENCE, Bridge, Refused, program
+from paper import Paper, configuration
 from tap import Tap
 
 DAY = '2025-05-06'
@@ -38,14 +40,14 @@ def tillctl(bridge, *words, code=0):
 class Shop:
     """A hub and one till's bridge. The hub comes and goes; what it knows stays."""
 
-    def __init__(self, deadline='2s', language='fr', rules=None):
+    def __init__(self, deadline='2s', language='fr', rules=None, conf=''):
         self.port = free_port()
         self.hub = Bridge(f'[http]\nlisten = 127.0.0.1:{self.port}\n', till='hub').start()
         token_file = os.path.join(self.hub.folder, 'token-2')
         with open(os.open(token_file, os.O_WRONLY | os.O_CREAT, 0o600), 'w') as file:
             file.write(tillctl(self.hub, 'pair', '2'))
         self.till = Bridge(f'language = {language}\n[loyalty]\nconnector = hub\ndeadline = {deadline}\n'
-                           f'[hub]\nurl = http://127.0.0.1:{self.port}\ntoken_file = {token_file}\n')
+                           f'[hub]\nurl = http://127.0.0.1:{self.port}\ntoken_file = {token_file}\n{conf}')
         with self.hub.connect() as manager:
             manager.call('program.replace', {'key': 'p', 'program': rules or PROGRAM})
 
@@ -101,7 +103,7 @@ class Shop:
         with self.hub.connect() as manager:
             passages, cursor = [], {}
             while True:
-                page = manager.call('passage.list', {'from': '2025-01-01', 'to': '2026-01-01', **cursor})
+                page = manager.call('passage.list', {'from': '2025-01-01', 'to': '2100-01-01', **cursor})
                 passages += page['passages']
                 if 'cursor' not in page:
                     return {p['sale']: p for p in passages}, len(passages)
@@ -380,6 +382,39 @@ def granted_offline():
         shop.hub.verify()
 
 
+def coupons_of_a_late_passage():
+    """What is earned is printed when it is delivered, on the till's printer and once; not of another day."""
+    rules = {**PROGRAM, 'rewards': [{'id': 'tenth', 'kind': 'percent', 'title': 'Dix pour cent', 'bp': 1000}],
+             'coupons': [{'id': 'each', 'reward': 'tenth', 'on': {'every_n_passages': 1}, 'valid_days': 3000}]}
+    paper = Paper()
+    try:
+        with Shop(rules=rules, conf=configuration(paper)) as (shop, till):
+            customer = shop.customer('Zoé', 'c')
+            till.call('events.subscribe', {'kinds': ['job']})
+            shop.cut()
+            now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec='seconds')
+            late = sale('S1', customer)
+            late.update(occurred_at=now)
+            del late['business_day']
+            assert till.call('passage.post', sale('S0', customer))['state'] == 'queued'
+            assert till.call('passage.post', late)['state'] == 'queued'
+            shop.mend()
+            till.event('job', lambda job: job['state'] in ('confirmed', 'sent'))
+            shop.wait_depth(0)
+            old, new = (till.call('passage.post', said)['coupons'][0]['code'] for said in (sale('S0', customer), late))
+            assert paper.copies(new, marked=False) == 1, 'the coupon of today is not on paper'
+            till = shop.restart_till(kill=True)
+            shop.wait_link('up')
+            again = till.call('passage.post', late)
+            assert again['coupons'][0]['code'] == new and again['coupons'][0]['job'], again
+            while till.call('print.list')['jobs']:
+                time.sleep(0.05)
+            assert paper.copies(new, marked=False) == 1, 'printed again in silence'
+            assert shop.in_ledger()[1] == 2
+    finally:
+        paper.close()
+
+
 class Killed(Shop):
     """A shop whose till's daemon ends at its n-th call that writes."""
 
@@ -481,7 +516,7 @@ def killed_at(at, half):
 def main():
     tap = Tap()
     for test in (queued_and_delivered, shown_and_tried, a_customer_made_offline, refused_and_settled,
-                 granted_offline, killed_with_a_full_outbox, a_line_that_answers_nothing, a_full_disk):
+                 granted_offline, coupons_of_a_late_passage, killed_with_a_full_outbox, a_line_that_answers_nothing, a_full_disk):
         if len(sys.argv) < 2 or test.__name__ in sys.argv[1:]:
             tap.run(test.__name__.replace('_', ' '), test)
     if len(sys.argv) < 2 or 'killed' in sys.argv:
