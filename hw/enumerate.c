@@ -24,7 +24,8 @@ struct entry {
 	bool seen; /* in the look that is under way */
 	/* Not told yet: the kernel is about to make a node of its own for the interface. */
 	bool held_back;
-	uint64_t until_us; /* then it is told all the same */
+	uint64_t until_us; /* then it is told all the same, */
+	unsigned waits;    /* or once more as often as this, where udev is only slow */
 };
 
 struct tb_enumerate {
@@ -56,6 +57,7 @@ static const struct {
 #define BOOT 1 /* subclass of a keyboard or mouse that firmware understands */
 /* So long the kernel's driver may take to make its node, once it has the interface. */
 #define NODE_US UINT64_C(1000000)
+#define WAITS_MAX 10
 
 static unsigned
 kind_of(struct udev_device *device)
@@ -407,6 +409,30 @@ is_kernels(struct udev_device *device)
 	return driver && !strcmp(driver, "usblp");
 }
 
+/* Whether sysfs shows a node that the kernel made of the interface: then udev has not come to it
+ * yet, and it will be told. */
+static bool
+has_kernels_node(const char *interface)
+{
+	char path[PATH_MAX];
+	struct dirent *item;
+	bool found = false;
+	DIR *dir = opendir(interface);
+
+	while (dir && !found && (item = readdir(dir))) {
+		if (!strncmp(item->d_name, "0003:", 5))
+			snprintf(path, sizeof(path), "%s/%s/hidraw", interface, item->d_name);
+		else if (!strcmp(item->d_name, "usbmisc"))
+			snprintf(path, sizeof(path), "%s/usbmisc", interface);
+		else
+			continue;
+		found = access(path, F_OK) == 0;
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
 static void
 on_patience_over(void *userdata)
 {
@@ -415,6 +441,11 @@ on_patience_over(void *userdata)
 	struct entry *entry, *next;
 
 	tb_list_for_each_safe(entry, next, &enumerate->entries, list) {
+		if (entry->held_back && entry->until_us <= now_us && entry->waits > 0 &&
+			has_kernels_node(entry->found.syspath)) {
+			entry->waits--;
+			entry->until_us = now_us + NODE_US;
+		}
 		if (entry->held_back && entry->until_us <= now_us)
 			tell(enumerate, entry);
 		else if (entry->held_back)
@@ -434,6 +465,7 @@ tell_usb(struct tb_enumerate *enumerate, struct entry *entry, struct udev_device
 		return;
 	}
 	entry->held_back = true;
+	entry->waits = WAITS_MAX;
 	entry->until_us = tb_loop_now_us(enumerate->loop) + NODE_US;
 	tb_source_set_timer(enumerate->patience, entry->until_us);
 }
