@@ -70,7 +70,7 @@ struct tb_outbox {
 
 	/* what is shown */
 	int64_t n_open, n_refused;
-	int64_t told_depth;
+	int64_t told; /* what the last event said */
 	uint64_t told_us;
 	struct tb_source *tell;
 	uint64_t prune_us;

@@ -60,6 +60,14 @@ tb_outbox_write(struct tb_outbox *outbox, struct tb_jsonw *w)
 	tb_jsonw_int(w, "refused", outbox ? outbox->n_refused : 0);
 }
 
+/* What an event tells, as one number: 0 when there is nothing. An entry that is refused changes it,
+ * though as many are there as before. */
+static int64_t
+shown(const struct tb_outbox *outbox)
+{
+	return tb_outbox_depth(outbox) + outbox->n_refused * (INT64_C(1) << 32);
+}
+
 static void
 emit(struct tb_outbox *outbox)
 {
@@ -69,7 +77,7 @@ emit(struct tb_outbox *outbox)
 	tb_outbox_write(outbox, &w);
 	if (tb_buf_error(&buf) == 0)
 		tb_events_emit(outbox->bridge->events, TB_NOTICE_OUTBOX, NULL, buf.data, buf.len);
-	outbox->told_depth = tb_outbox_depth(outbox) + outbox->n_refused;
+	outbox->told = shown(outbox);
 	outbox->told_us = tb_loop_now_us(outbox->bridge->loop);
 }
 
@@ -78,7 +86,7 @@ on_tell(void *userdata)
 {
 	struct tb_outbox *outbox = userdata;
 
-	if (tb_outbox_depth(outbox) + outbox->n_refused != outbox->told_depth)
+	if (shown(outbox) != outbox->told)
 		emit(outbox);
 }
 
@@ -86,12 +94,12 @@ on_tell(void *userdata)
 void
 tb_outbox_changed(struct tb_outbox *outbox)
 {
-	int64_t depth = tb_outbox_depth(outbox) + outbox->n_refused;
+	int64_t now = shown(outbox);
 	uint64_t now_us = tb_loop_now_us(outbox->bridge->loop);
 
-	if (depth == outbox->told_depth)
+	if (now == outbox->told)
 		return;
-	if (depth == 0 || outbox->told_depth == 0 || now_us - outbox->told_us >= TELL_US)
+	if (now == 0 || outbox->told == 0 || now_us - outbox->told_us >= TELL_US)
 		emit(outbox);
 	else
 		(void)tb_source_set_timer(outbox->tell, outbox->told_us + TELL_US);
@@ -579,7 +587,7 @@ tb_outbox_new(struct tb_bridge *bridge, bool delivers, bool keyed, struct tb_out
 		tb_outbox_free(outbox);
 		return r;
 	}
-	outbox->told_depth = outbox->n_open + outbox->n_refused;
+	outbox->told = shown(outbox);
 	if (outbox->n_open > 0)
 		tb_log_notice(
 			"outbox: %lld effects wait to be delivered", (long long)outbox->n_open);
