@@ -268,11 +268,21 @@ not_more_than_there_is_room_for(void **state)
 	static const char answer[] =
 		"{\"customer\":{\"id\":\"c_%d\",\"first_name\":\"N\",\"token\":"
 		"\"TB:%d\",\"revision\":1},\"balances\":{\"points\":1}}";
+	static const char fill[] =
+		"WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 49899)"
+		" INSERT INTO offline_customer(id, as_of, pending, contact, names, body)"
+		" SELECT 'c_' || i, 1746525540000000 + i, 0, 0, 0, '{}' FROM n;"
+		"INSERT INTO offline_name SELECT CAST(printf('%016d', seq) AS BLOB), seq, 0"
+		" FROM offline_customer";
 	struct offline_stage *f = *state;
 	json_t *params = json_object();
 	char json[256];
 
-	for (int i = 0; i < TB_OFFLINE_CUSTOMERS_MAX + 300; i++) {
+	assert_int_equal(
+		sqlite3_exec(tb_state_db(f->bridge.state), fill, NULL, NULL, NULL), SQLITE_OK);
+	offline_restart(f);
+	assert_int_equal(in_state(f, "SELECT count(*) FROM offline_customer"), 49900);
+	for (int i = 49900; i < TB_OFFLINE_CUSTOMERS_MAX + 300; i++) {
 		int n = snprintf(json, sizeof(json), answer, i, i);
 
 		tb_offline_learn(f->offline, TB_OP_CUSTOMER_CREATE, params, json, (size_t)n);
