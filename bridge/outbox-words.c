@@ -12,6 +12,7 @@
 #include <sys/random.h>
 
 #include "bridge/conf.h"
+#include "bridge/loyalty.h"
 #include "bridge/offline.h"
 #include "bridge/say.h"
 
@@ -86,8 +87,8 @@ tb_outbox_hash(enum tb_op op, json_t *params, uint8_t *out)
 {
 	_cleanup_free_ char *text = NULL;
 	json_t *key = json_incref(json_object_get(params, "key"));
+	const char *method = tb_loyalty_op_name(op);
 	struct sha256_ctx sha;
-	uint32_t number = (uint32_t)op;
 
 	json_object_del(params, "key");
 	text = json_dumps(params, JSON_SORT_KEYS | JSON_COMPACT);
@@ -96,7 +97,7 @@ tb_outbox_hash(enum tb_op op, json_t *params, uint8_t *out)
 	if (!text)
 		return -ENOMEM;
 	sha256_init(&sha);
-	sha256_update(&sha, sizeof(number), (const uint8_t *)&number);
+	sha256_update(&sha, strlen(method) + 1, (const uint8_t *)method);
 	sha256_update(&sha, strlen(text), (const uint8_t *)text);
 	sha256_digest(&sha, TB_OUTBOX_HASH_SIZE, out);
 	return 0;
