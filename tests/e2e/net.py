@@ -286,7 +286,7 @@ http {{
     listen 127.0.0.1:{port}{tls};
     location / {{
       proxy_pass http://hub; proxy_http_version 1.1; proxy_set_header Connection "";
-      proxy_next_upstream off; proxy_connect_timeout 2s; proxy_read_timeout 5s;
+      proxy_next_upstream off; proxy_connect_timeout 2s; proxy_read_timeout 60s;
     }}
   }}
 }}
@@ -326,7 +326,7 @@ def behind_nginx(count, tls=None):
     with Hub() as hub:
         customers = open_shop(hub)
         with Nginx(hub, tls) as nginx, Till(hub, f'http{"s" if tls else ""}://127.0.0.1:{nginx.port}',
-                                            ca=tls and tls[0], deadline='5s') as till:
+                                            ca=tls and tls[0], deadline='20s') as till:
             sold = sell(till, customers, count // 3, seed=20)
             assert all(sale['state'] == 'posted' for sale in sold.values()), 'queued, with a hub behind nginx'
             hub.stop(signal.SIGKILL)  # from here on nginx answers 502 by itself
