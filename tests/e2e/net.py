@@ -278,7 +278,7 @@ NGINX = '''
 daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;
 events {{ worker_connections 256; }}
 http {{
-  access_log off; server_tokens off;
+  log_format spoken "$server_protocol"; access_log {folder}/spoken spoken; server_tokens off;
   client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
   uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
   upstream hub {{ server 127.0.0.1:{hub}; keepalive 8; }}
@@ -313,6 +313,11 @@ class Nginx:
                 assert self.process.poll() is None and time.monotonic() < end, 'nginx does not start'
                 wait.wait(0.02)
 
+    def spoken(self):
+        """The versions of HTTP in which it was asked."""
+        with open(os.path.join(self.folder, 'spoken'), encoding='ascii') as file:
+            return {line.strip() for line in file if line.startswith('HTTP')}
+
     def __enter__(self):
         return self
 
@@ -337,6 +342,7 @@ def behind_nginx(count, tls=None):
             sold.update(sell(till, customers, count // 3, seed=22))
             wait_delivered(till)
             look_at_books(hub, customers, sold)
+            assert nginx.spoken() == {'HTTP/2.0' if tls else 'HTTP/1.1'}, nginx.spoken()
 
 
 # ---- TLS ----
