@@ -15,8 +15,8 @@
 int tb_state_new(
 	struct tb_bridge *bridge, const char *state_dir, struct tb_state **ret, char **ret_why);
 /*
- * The bridge has started: from now on what is committed is on disk. A file that was made in this run
- * is filled with empty tables without waiting for it, nobody having been promised anything.
+ * The bridge has started: from now on what is committed is on disk. A file that was made in this
+ * run is filled with empty tables without waiting for it, nobody having been promised anything.
  */
 int tb_state_ready(struct tb_state *state);
 /* Commits what is open, then closes. */

@@ -29,11 +29,11 @@ struct tb_request {
 	const char *site, *till; /* NULL: our own */
 	uint32_t roles;          /* with those that they include */
 	const struct tb_method *method;
-	json_t *root;      /* holds params; a reference */
-	json_t *params;    /* borrowed from root, or a reference of its own when root is NULL */
+	json_t *root;        /* holds params; a reference */
+	json_t *params;      /* borrowed from root, or a reference of its own when root is NULL */
 	const char *warning; /* one more word for the answer's warnings[]; NULL: none */
-	void *context;     /* the carrier's second: a batch */
-	char id[];         /* the carrier's text: JSON of the id, "" for a notification */
+	void *context;       /* the carrier's second: a batch */
+	char id[];           /* the carrier's text: JSON of the id, "" for a notification */
 };
 
 /* The roles that `roles` comes to: a manager is a till, everybody is a monitor. */
