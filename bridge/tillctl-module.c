@@ -15,12 +15,17 @@
 static void *
 open_in(const char *dir, const char *room, const char *name)
 {
-	char path[PATH_MAX];
+	_cleanup_free_ char *installed = NULL, *built = NULL;
 
-	snprintf(path, sizeof(path), "%s/%s.so", dir, name);
-	if (access(path, F_OK) < 0)
-		snprintf(path, sizeof(path), "%s/hw/%s/%s.so", dir, room, name);
-	return access(path, F_OK) == 0 ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+	if (asprintf(&installed, "%s/%s.so", dir, name) < 0)
+		installed = NULL;
+	if (asprintf(&built, "%s/hw/%s/%s.so", dir, room, name) < 0)
+		built = NULL;
+	if (installed && access(installed, F_OK) == 0)
+		return dlopen(installed, RTLD_NOW | RTLD_LOCAL);
+	if (built && access(built, F_OK) == 0)
+		return dlopen(built, RTLD_NOW | RTLD_LOCAL);
+	return NULL;
 }
 
 /* The folder above this program's. */
