@@ -16,6 +16,9 @@
 
 #include "hw/sim/fakebus.h"
 
+/* So long a reader may be busy before what is written is lost. */
+#define PATIENCE_MS 20000
+
 static const struct node_kind *const kinds[] = {
 	&node_acm, &node_evdev, &node_hidraw, &node_lp, &node_tty, &node_uinput};
 
@@ -380,7 +383,7 @@ node_write(struct node *node, const void *bytes, size_t len)
 			sent += (size_t)n;
 		else if (errno != EAGAIN && errno != EINTR)
 			break;
-		else if (g_poll(&pfd, 1, 2000) == 0)
+		else if (g_poll(&pfd, 1, PATIENCE_MS) == 0)
 			break;
 	}
 	return sent == len;
