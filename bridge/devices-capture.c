@@ -195,10 +195,11 @@ on_tap(const struct tb_device_host *host, enum tb_wire wire, const void *bytes, 
 	case TB_WIRE_IN:
 	case TB_WIRE_OUT:
 		/* nobody swipes a card through a printer, and its jobs would not fit */
-		if (device->driver->class == TB_CLASS_PRINTER)
-			tell_bytes(capture, now_us, wire == TB_WIRE_OUT, bytes, len);
-		else
+		if (device->driver->class == TB_CLASS_SCANNER ||
+			device->driver->class == TB_CLASS_CARD)
 			hold(capture, now_us, wire == TB_WIRE_OUT, bytes, len);
+		else
+			tell_bytes(capture, now_us, wire == TB_WIRE_OUT, bytes, len);
 		break;
 	case TB_WIRE_REST:
 		release_held(capture);

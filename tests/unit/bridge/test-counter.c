@@ -190,6 +190,31 @@ fields_are_told(void **state)
 }
 
 static void
+payment_cards_are_found_on_a_wire(void **state)
+{
+	static const char *const cards[] = {"4111111111111111\r",
+		"\x02"
+		"4111111111111111\x03",
+		"]C04111111111111111\r", "noise ;5555555555554444=2512?\r",
+		"TBC-1\r%B4111111111111111^A^2512?\r"};
+	static const char *const others[] = {"", "TBC-1\r", "3256220450003\r", "4111111111111112\r",
+		"4000123412340002\r", "]C100106141412345678908\r"};
+	uint8_t report[65] = {2, 16, ']', 'C', '0'};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cards); i++)
+		assert_true(tb_counter_holds_payment_card(
+			stage.bridge.counter, (const uint8_t *)cards[i], strlen(cards[i])));
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		assert_false(tb_counter_holds_payment_card(
+			stage.bridge.counter, (const uint8_t *)others[i], strlen(others[i])));
+	/* among the NULs of a HID report */
+	memcpy(report + 5, "4111111111111112", 16);
+	assert_false(tb_counter_holds_payment_card(stage.bridge.counter, report, 64));
+	memcpy(report + 5, "4111111111111111", 16);
+	assert_true(tb_counter_holds_payment_card(stage.bridge.counter, report, 64));
+}
+
+static void
 payment_cards_are_refused(void **state)
 {
 	static const char *const cards[] = {"4111111111111111", "5555555555554444",
@@ -253,6 +278,7 @@ main(void)
 		T(bytes_that_are_no_text_come_raw),
 		T(fields_are_told),
 		T(payment_cards_are_refused),
+		T(payment_cards_are_found_on_a_wire),
 		T(cards_are_told),
 	};
 
