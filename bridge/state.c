@@ -24,8 +24,8 @@ static const char *const migrations[] = {
 };
 #define STATE_VERSION ((int)ARRAY_SIZE(migrations))
 
-/* A file above this size is not read through at the start: a shop opens at once. */
-#define CHECK_MAX_BYTES (INT64_C(32) << 20)
+/* A bigger file is checked page by page as it is read: a shop opens at once. */
+#define CHECK_MAX_BYTES (INT64_C(2) << 20)
 
 struct waiter {
 	tb_state_fn fn;
