@@ -10,11 +10,13 @@
 #include "bridge/outbox-journal.h"
 #include "bridge/outbox.h"
 
+#define TB_OUTBOX_BUCKETS 128
 #define TB_OUTBOX_READY_MAX 64 /* entries known to be free to go, of any number that wait */
 
 /* One that is about to be sent, under way, or answered and not yet written down. */
 struct tb_outbox_entry {
 	struct tb_list node; /* in urgent, ready, flying, done or writing */
+	struct tb_list by_seq;
 	struct tb_outbox *outbox;
 	struct tb_outbox_row row; /* only seq until it is sent */
 	json_t *params;           /* while it is under way */
@@ -52,6 +54,7 @@ struct tb_outbox {
 	struct tb_source *pump; /* at the end of a turn, when all is on disk */
 	struct tb_source *timer;
 	struct tb_list urgent, ready, flying, done, writing;
+	struct tb_list buckets[TB_OUTBOX_BUCKETS]; /* all of them, by their number */
 	unsigned n_ready, n_flying, n_done;
 	uint64_t done_since_us;
 	int64_t cursor; /* rows up to here were looked at */
@@ -79,6 +82,8 @@ struct tb_outbox {
 /* outbox.c */
 /* The depth has changed: an event follows. */
 void tb_outbox_changed(struct tb_outbox *outbox);
+/* Now and then, drops what is older than anybody asks for. */
+void tb_outbox_prune(struct tb_outbox *outbox);
 /* An entry is about to go: a reservation that was made here is put as the server knows it. */
 void tb_outbox_name_reservation(struct tb_outbox *outbox, struct tb_outbox_entry *e);
 

@@ -20,8 +20,7 @@
 #define WRITE_AGAIN_US 1000000 /* after a disk that took nothing */
 #define PAUSE_FIRST_US 1000000
 #define PAUSE_MAX_US 30000000
-#define SEND_MAX_US 30000000 /* how long one attempt may take, at most */
-#define PRUNE_US (UINT64_C(3600) * 1000000)
+#define SEND_MAX_US 30000000                   /* how long one attempt may take, at most */
 #define LOOK_AGAIN_US (UINT64_C(60) * 1000000) /* at rows that wait for a person */
 /* While tills ask the server, what waits is sent one at a time, with pauses of so many times what
  * the sending took: a till is not to feel that there is an outbox. */
@@ -35,9 +34,12 @@ now_us(const struct tb_outbox *outbox)
 	return tb_loop_now_us(outbox->bridge->loop);
 }
 
+/* Also what the timer does. */
 static void
-arm(struct tb_outbox *outbox)
+arm(void *userdata)
 {
+	struct tb_outbox *outbox = userdata;
+
 	if (!outbox->stopping)
 		(void)tb_source_arm(outbox->pump);
 }
@@ -57,6 +59,12 @@ pause_us(unsigned failures)
 
 /* ---- entries ---- */
 
+static struct tb_list *
+bucket_of(struct tb_outbox *outbox, int64_t seq)
+{
+	return &outbox->buckets[(uint64_t)seq % TB_OUTBOX_BUCKETS];
+}
+
 static struct tb_outbox_entry *
 entry_new(struct tb_outbox *outbox, int64_t seq)
 {
@@ -67,6 +75,7 @@ entry_new(struct tb_outbox *outbox, int64_t seq)
 	tb_list_init(&e->node);
 	e->outbox = outbox;
 	e->row.seq = seq;
+	tb_list_append(bucket_of(outbox, seq), &e->by_seq);
 	return e;
 }
 
@@ -87,6 +96,7 @@ static void
 entry_free(struct tb_outbox_entry *e)
 {
 	tb_list_remove(&e->node);
+	tb_list_remove(&e->by_seq);
 	unload(e);
 	free(e->answer);
 	free(e->problem);
@@ -107,11 +117,10 @@ find_in(struct tb_list *list, int64_t seq)
 static bool
 is_known(struct tb_outbox *outbox, int64_t seq)
 {
-	struct tb_list *const lists[] = {
-		&outbox->urgent, &outbox->ready, &outbox->flying, &outbox->done, &outbox->writing};
+	struct tb_outbox_entry *e;
 
-	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
-		if (find_in(lists[i], seq))
+	tb_list_for_each(e, bucket_of(outbox, seq), by_seq)
+		if (e->row.seq == seq)
 			return true;
 	return false;
 }
@@ -127,6 +136,8 @@ tb_outbox_send_told(struct tb_outbox *outbox, int64_t seq)
 {
 	struct tb_outbox_entry *e = find_in(&outbox->flying, seq);
 
+	if (!e)
+		e = find_in(&outbox->ready, seq);
 	if (e)
 		e->row.told = true;
 	e = find_in(&outbox->urgent, seq);
@@ -228,8 +239,11 @@ tb_outbox_send_again(struct tb_outbox *outbox)
 {
 	struct tb_outbox_entry *e;
 
-	tb_list_for_each(e, &outbox->ready, node)
+	/* What was read of a row may not be so any more. */
+	tb_list_for_each(e, &outbox->ready, node) {
+		unload(e);
 		e->not_before_us = 0;
+	}
 	tb_list_for_each(e, &outbox->urgent, node)
 		e->not_before_us = 0;
 	outbox->cursor = 0;
@@ -528,8 +542,12 @@ static bool
 load(struct tb_outbox *outbox, struct tb_outbox_entry *e)
 {
 	struct tb_outbox_row row = {};
-	int r = tb_outbox_journal_get(outbox->journal, e->row.seq, &row);
+	int r;
 
+	if (e->params)
+		return true;
+	unload(e);
+	r = tb_outbox_journal_get(outbox->journal, e->row.seq, &row);
 	if (r <= 0)
 		return false;
 	e->row = row;
@@ -603,13 +621,18 @@ send_due(struct tb_outbox *outbox)
 	}
 }
 
+/* While the server works on those that are under way, the next ones are made ready to go. */
 static void
-prune(struct tb_outbox *outbox)
+load_ahead(struct tb_outbox *outbox)
 {
-	if (outbox->prune_us > now_us(outbox))
+	struct tb_outbox_entry *e;
+	unsigned n = 0;
+
+	if (outbox->down || outbox->n_flying == 0 || !outbox->keyed)
 		return;
-	outbox->prune_us = now_us(outbox) + PRUNE_US;
-	(void)tb_outbox_journal_prune(outbox->journal);
+	tb_list_for_each(e, &outbox->ready, node)
+		if (n++ == TB_OUTBOX_LANES || !load(outbox, e))
+			break;
 }
 
 /* At the end of a turn: what was taken in it is on disk. */
@@ -632,15 +655,10 @@ on_pump(void *userdata)
 		if (!outbox->scanned && has_quiet_lane(outbox))
 			scan(outbox);
 		send_due(outbox);
-		prune(outbox);
+		load_ahead(outbox);
+		tb_outbox_prune(outbox);
 	}
 	set_timer(outbox);
-}
-
-static void
-on_timer(void *userdata)
-{
-	arm(userdata);
 }
 
 int
@@ -652,10 +670,12 @@ tb_outbox_send_init(struct tb_outbox *outbox)
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
 		tb_list_init(lists[i]);
+	for (size_t i = 0; i < TB_OUTBOX_BUCKETS; i++)
+		tb_list_init(&outbox->buckets[i]);
 	r = tb_loop_add_turn_end(
 		outbox->bridge->loop, TB_RANK_STATE + 1, on_pump, outbox, &outbox->pump);
 	if (r == 0)
-		r = tb_loop_add_timer(outbox->bridge->loop, 1000, on_timer, outbox, &outbox->timer);
+		r = tb_loop_add_timer(outbox->bridge->loop, 1000, arm, outbox, &outbox->timer);
 	return r;
 }
 

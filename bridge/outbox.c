@@ -18,6 +18,7 @@
 #include "bridge/rpc/methods.h"
 #include "bridge/state.h"
 
+#define PRUNE_US (UINT64_C(3600) * 1000000)
 #define TELL_US 1000000 /* between two events about the depth */
 #define TELL_SLACK_US 250000
 
@@ -543,6 +544,15 @@ tb_outbox_forget(struct tb_outbox *outbox, const char *customer)
 	if (r < 0)
 		tb_log_error("outbox: what was said of a deleted person is not forgotten: %s",
 			strerror(-r));
+}
+
+void
+tb_outbox_prune(struct tb_outbox *outbox)
+{
+	if (outbox->prune_us > tb_loop_now_us(outbox->bridge->loop))
+		return;
+	outbox->prune_us = tb_loop_now_us(outbox->bridge->loop) + PRUNE_US;
+	(void)tb_outbox_journal_prune(outbox->journal);
 }
 
 /* ---- start and stop ---- */
