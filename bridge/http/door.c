@@ -6,6 +6,7 @@
 
 #include "bridge/http/door.h"
 
+#include <assert.h>
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "bridge/http/http.h"
 #include "bridge/modules.h"
 #include "bridge/rpc/carrier.h"
+#include "bridge/rpc/plain.h"
 #include "bridge/say.h"
 #include "bridge/tokens.h"
 
@@ -184,12 +186,18 @@ begin(struct tb_request *request, const char *method, char *body, size_t len, co
 		tb_request_reject(request, TB_RPC_METHOD_NOT_FOUND);
 		return;
 	}
-	if (tb_codec_look(body, len, &facts) < 0 || tb_codec_parse(body, len, &line) < 0) {
+	if (tb_codec_look(body, len, &facts) < 0) {
 		tb_request_reject(request, TB_RPC_PARSE_ERROR);
 		return;
 	}
-	request->root = json_incref(line.root);
-	if (!merge_key(line.root, method, key))
+	request->root = tb_plain_object(body, len);
+	if (!request->root && tb_codec_parse(body, len, &line) < 0) {
+		tb_request_reject(request, TB_RPC_PARSE_ERROR);
+		return;
+	}
+	if (!request->root)
+		request->root = json_incref(line.root);
+	if (!merge_key(request->root, method, key))
 		tb_request_fail_at(request, "/key", "bad_value");
 	else
 		tb_request_start(request, method, request->root, line.doubled[0]);
@@ -231,8 +239,9 @@ find_token(const struct tb_http_host *host, const char *token, struct tb_http_pe
 
 	if (!tb_tokens_find(door->bridge->tokens, token, &peer))
 		return false;
-	snprintf(ret->site, sizeof(ret->site), "%s", peer.site);
-	snprintf(ret->till, sizeof(ret->till), "%s", peer.till);
+	static_assert(sizeof(ret->site) == sizeof(peer.site), "names of one length");
+	memcpy(ret->site, peer.site, sizeof(ret->site));
+	memcpy(ret->till, peer.till, sizeof(ret->till));
 	ret->roles = peer.roles;
 	return true;
 }
