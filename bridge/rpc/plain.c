@@ -51,12 +51,118 @@ read_text(struct plain *s, const char **ret, size_t *ret_len)
 			return false;
 		all |= (unsigned char)*p;
 	}
-	if (p >= s->end)
+	if (p >= s->end || (all >= 0x80 && !tb_utf8_valid(begin, (size_t)(p - begin))))
 		return false;
 	*ret = begin;
 	*ret_len = (size_t)(p - begin);
 	s->p = p + 1;
-	return all < 0x80 || tb_utf8_valid(begin, *ret_len);
+	return true;
+}
+
+/* Four hexadecimal digits. */
+static bool
+read_hex(const char *p, const char *end, unsigned *ret)
+{
+	unsigned value = 0;
+
+	if (end - p < 4)
+		return false;
+	for (int i = 0; i < 4; i++) {
+		static const char digits[] = "0123456789abcdef";
+		const char *digit = p[i] ? strchr(digits,
+						   p[i] | ('A' <= p[i] && p[i] <= 'F' ? 32 : 0))
+		                         : NULL;
+
+		if (!digit)
+			return false;
+		value = value << 4 | (unsigned)(digit - digits);
+	}
+	*ret = value;
+	return true;
+}
+
+/* What \u means, its second half included; 0 when it is for jansson to judge: NUL, half a pair. */
+static size_t
+read_code_point(const char *p, const char *end, unsigned *ret)
+{
+	unsigned low;
+
+	if (!read_hex(p, end, ret) || *ret == 0 || (*ret & 0xfc00) == 0xdc00)
+		return 0;
+	if ((*ret & 0xfc00) != 0xd800)
+		return 4;
+	if (end - p < 10 || p[4] != '\\' || p[5] != 'u' || !read_hex(p + 6, end, &low) ||
+		(low & 0xfc00) != 0xdc00)
+		return 0;
+	*ret = 0x10000 + ((*ret & 0x3ff) << 10 | (low & 0x3ff));
+	return 10;
+}
+
+static char *
+put_utf8(char *to, unsigned c)
+{
+	if (c < 0x80) {
+		*to++ = (char)c;
+		return to;
+	}
+	if (c >= 0x10000) {
+		*to++ = (char)(0xf0 | c >> 18);
+		*to++ = (char)(0x80 | (c >> 12 & 0x3f));
+	} else if (c >= 0x800) {
+		*to++ = (char)(0xe0 | c >> 12);
+	}
+	*to++ = (char)(c >= 0x800 ? 0x80 | (c >> 6 & 0x3f) : 0xc0 | c >> 6);
+	*to++ = (char)(0x80 | (c & 0x3f));
+	return to;
+}
+
+#define ESCAPED_MAX 512 /* longer texts with escapes are rare */
+
+/* A text with escapes in it, decoded. */
+static json_t *
+read_escaped(struct plain *s)
+{
+	char out[ESCAPED_MAX], *to = out;
+	const char *p = s->p + 1;
+
+	for (; p < s->end && *p != '"'; p++) {
+		static const char names[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
+		const char *name;
+		unsigned c;
+		size_t n;
+
+		if (to > out + sizeof(out) - 8 || (unsigned char)*p < 0x20)
+			return NULL;
+		if (*p != '\\') {
+			*to++ = *p;
+			continue;
+		}
+		if (++p >= s->end || *p == '\0')
+			return NULL;
+		name = strchr(names, *p);
+		if (name) {
+			*to++ = meant[name - names];
+			continue;
+		}
+		n = *p == 'u' ? read_code_point(p + 1, s->end, &c) : 0;
+		if (n == 0)
+			return NULL;
+		to = put_utf8(to, c);
+		p += n;
+	}
+	if (p >= s->end || !tb_utf8_valid(out, (size_t)(to - out)))
+		return NULL;
+	s->p = p + 1;
+	return json_stringn_nocheck(out, (size_t)(to - out));
+}
+
+static json_t *
+read_string(struct plain *s)
+{
+	const char *text;
+	size_t len;
+
+	return read_text(s, &text, &len) ? json_stringn_nocheck(text, len) : read_escaped(s);
 }
 
 static json_t *
@@ -148,14 +254,11 @@ read_array(struct plain *s)
 static json_t *
 read_value(struct plain *s)
 {
-	const char *text;
-	size_t len;
-
 	if (s->p >= s->end)
 		return NULL;
 	switch (*s->p) {
 	case '"':
-		return read_text(s, &text, &len) ? json_stringn_nocheck(text, len) : NULL;
+		return read_string(s);
 	case '{':
 		return read_object(s);
 	case '[':

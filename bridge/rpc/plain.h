@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A quick reader of the JSON that tills send nearly always: no escapes, no fractions, no null. What
- * it reads it reads as jansson does; whatever it is not sure of it leaves to jansson.
+ * A quick reader of the JSON that tills send nearly always: no fractions, no null, no escapes in
+ * names. What it reads it reads as jansson does; whatever it is not sure of it leaves to jansson.
  */
 #pragma once
 

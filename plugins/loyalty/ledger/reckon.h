@@ -37,8 +37,8 @@ int tb_reckon_context(struct tb_operation *op, struct tb_reckon *ret);
 int tb_reckon_basket(struct tb_operation *op, struct tb_reckon *ret);
 /* The facts of the customer, when there is one. */
 int tb_reckon_account(struct tb_operation *op, struct tb_reckon *ret);
-/* The parameter uses; their coupons and cards, which needs the customer; `codes` of a quote as uses,
- * looked up. */
+/* The parameter uses; their coupons and cards, which needs the customer; `codes` of a quote as
+ * uses, looked up. */
 int tb_reckon_read_uses(struct tb_operation *op, struct tb_reckon *ret);
 int tb_reckon_look_up(struct tb_operation *op, struct tb_reckon *ret);
 int tb_reckon_codes(struct tb_operation *op, struct tb_reckon *ret);

@@ -3,8 +3,8 @@
  * customer.search: every word of the text must begin a word of the customer's names, e-mails, town,
  * postcode, phones, cards or references, or end a phone; accents and case folded. One word leads,
  * the rarest: its rows are walked in alphabetical order and the others are looked for in each
- * customer's own words. Digits alone walk cards, references, phones from both ends and postcodes.
- * The cursor is where the walk stopped.
+ * customer's own words. Digits alone walk cards, references, phones and postcodes, and then all
+ * phones for those that end so. The cursor is where the walk stopped.
  */
 
 #include <stdio.h>
@@ -22,9 +22,7 @@ struct searching {
 	char lead[300], end[310]; /* [lead, end) */
 	bool digits;
 	char phone[320], phone_end[330]; /* the same as it stands in E.164 */
-	char back[TB_WORDS_BACKWARDS];   /* the same from the end of a phone */
-	char back_end[TB_WORDS_BACKWARDS + 8];
-	char from_value[300]; /* where the last page ended; bound while we walk */
+	char from_value[300];            /* where the last page ended; bound while we walk */
 	int64_t from_customer;
 	char last_value[300]; /* where the walk stands */
 	int64_t last_customer;
@@ -105,11 +103,6 @@ set_range(struct searching *s, const char *word, size_t len)
 	else
 		snprintf(s->phone, sizeof(s->phone), "+%s", rest);
 	snprintf(s->phone_end, sizeof(s->phone_end), "%s" BEYOND, s->phone);
-	s->back[0] = s->back_end[0] = '\0';
-	if (s->digits && len >= TB_WORDS_END_MIN && len < TB_WORDS_BACKWARDS - 1) {
-		tb_words_backwards(word, len, s->back);
-		snprintf(s->back_end, sizeof(s->back_end), "%s" BEYOND, s->back);
-	}
 }
 
 /* "value customer"; a value has no blank in it but its last one. */
@@ -153,13 +146,10 @@ begin_walk(struct searching *s, struct tb_rows **ret)
 		" AND kind = 'phone' AND (value, customer) > (?5, ?6)"
 		" UNION ALL SELECT word, customer FROM words WHERE word >= ?1 AND word < ?2"
 		" AND (word, customer) > (?5, ?6)"
-		" UNION ALL SELECT word, customer FROM words WHERE word >= ?7 AND word < ?8"
-		" AND (word, customer) > (?5, ?6)"
 		") AS h CROSS JOIN customers c WHERE c.id = h.customer"
 		" ORDER BY h.value, h.customer",
 		V_TEXT(s->lead), V_TEXT(s->end), V_TEXT(s->phone), V_TEXT(s->phone_end),
-		V_TEXT(s->from_value), V_INT(s->from_customer), V_TEXT(s->back),
-		V_TEXT(s->back_end));
+		V_TEXT(s->from_value), V_INT(s->from_customer));
 }
 
 struct earlier {
@@ -222,6 +212,108 @@ walk(struct searching *s, bool *ret_more)
 	return r < 0 ? r : 0;
 }
 
+/* ---- the end of a phone ------------------------------------------------------------------- */
+
+#define SCAN_MAX 50000 /* phones of one call: some hundredths of a second */
+#define SCAN_MARK '~'  /* before the phone in a cursor */
+
+/* Adds the customer of a phone that ends so, unless the walk has met him. */
+static int
+add_phone_owner(struct searching *s, int64_t customer)
+{
+	_cleanup_rows_ struct tb_rows *rows = NULL;
+	const char *words, *record;
+	size_t len;
+	int r = tb_store_get(s->op->store, &rows,
+		"SELECT words, record FROM customers WHERE id = ?1", V_INT(customer));
+
+	if (r <= 0)
+		return r;
+	words = tb_rows_text(rows, 0);
+	if (!words || is_found(s, customer) || tb_words_begin(words, s->lead, strlen(s->lead)) ||
+		!tb_words_match(s->typed, words))
+		return 0;
+	s->found[s->n_found++] = customer;
+	record = tb_rows_text_n(rows, 1, &len);
+	tb_jsonw_raw(&s->w, NULL, record, len);
+	return 0;
+}
+
+/*
+ * No index has numbers by their end: it would cost a load a third of its speed. They stand together
+ * and are looked through.
+ */
+static int
+scan_phones(struct searching *s, bool *ret_more)
+{
+	_cleanup_rows_ struct tb_rows *rows = NULL;
+	bool again = s->from_value[0] == SCAN_MARK;
+	size_t n = strlen(s->lead), len;
+	int r = tb_store_get(s->op->store, &rows,
+		"SELECT value, customer FROM handles WHERE value >= '+' AND value < ','"
+		" AND kind = 'phone' AND (value, customer) > (?1, ?2) ORDER BY value, customer",
+		V_TEXT(again ? s->from_value + 1 : "+"), V_INT(again ? s->from_customer : 0));
+
+	for (int i = 0; r > 0 && s->n_found < s->limit && i < SCAN_MAX; i++) {
+		const char *phone = tb_rows_text_n(rows, 0, &len);
+
+		if (len > n && memcmp(phone + len - n, s->lead, n) == 0)
+			r = add_phone_owner(s, tb_rows_int(rows, 1));
+		if (r < 0)
+			return r;
+		if (i + 1 == SCAN_MAX || s->n_found == s->limit) {
+			snprintf(s->last_value, sizeof(s->last_value), "%c%s", SCAN_MARK, phone);
+			s->last_customer = tb_rows_int(rows, 1);
+		}
+		r = tb_rows_next(rows);
+	}
+	*ret_more = r > 0;
+	return r < 0 ? r : 0;
+}
+
+/* ---- what leads nowhere ------------------------------------------------------------------- */
+
+#define LOOK_MAX 20000 /* customers of one call */
+#define LOOK_MARK "!"
+
+/* A mail's domain alone: everybody's words are looked at, a part of them a call. */
+static int
+look_through(struct searching *s, bool *ret_more)
+{
+	_cleanup_rows_ struct tb_rows *rows = NULL;
+	const char *record;
+	size_t len;
+	int r = tb_store_get(s->op->store, &rows,
+		"SELECT id, words, record FROM customers WHERE id > ?1 AND state = 'live'"
+		" ORDER BY id",
+		V_INT(strcmp(s->from_value, LOOK_MARK) == 0 ? s->from_customer : 0));
+
+	for (int i = 0; r > 0 && s->n_found < s->limit && i < LOOK_MAX; i++) {
+		s->last_customer = tb_rows_int(rows, 0);
+		if (tb_words_match(s->typed, tb_rows_text(rows, 1))) {
+			s->found[s->n_found++] = s->last_customer;
+			record = tb_rows_text_n(rows, 2, &len);
+			tb_jsonw_raw(&s->w, NULL, record, len);
+		}
+		r = tb_rows_next(rows);
+	}
+	snprintf(s->last_value, sizeof(s->last_value), LOOK_MARK);
+	*ret_more = r > 0;
+	return r < 0 ? r : 0;
+}
+
+static int
+search(struct searching *s, bool *ret_more)
+{
+	int r = 0;
+
+	if (s->from_value[0] != SCAN_MARK)
+		r = walk(s, ret_more);
+	if (r < 0 || *ret_more || !s->digits || strlen(s->lead) < TB_WORDS_END_MIN)
+		return r;
+	return scan_phones(s, ret_more);
+}
+
 int
 tb_customer_search(struct tb_operation *op)
 {
@@ -240,9 +332,11 @@ tb_customer_search(struct tb_operation *op)
 	tb_jsonw_object(&s.w, NULL);
 	tb_jsonw_array(&s.w, "customers");
 	r = lead.r;
-	if (r >= 0 && lead.len) {
+	if (r >= 0 && s.typed[0] && (lead.len == 0 || lead.rows > COUNT_MAX + 1)) {
+		r = look_through(&s, &more);
+	} else if (r >= 0 && lead.len) {
 		set_range(&s, lead.word, lead.len);
-		r = walk(&s, &more);
+		r = search(&s, &more);
 	}
 	tb_jsonw_end_array(&s.w);
 	if (more) {

@@ -108,16 +108,37 @@ join_digits(const char *words, struct tb_buf *out)
 		tb_buf_add_str(out, "");
 }
 
-#define EITHER ',' /* before what may be the end of a domain or a word */
+#define DOMAIN '@' /* before a part of an e-mail's domain */
+#define LAST '.'   /* before the last one */
+#define EITHER ',' /* typed: before what may be a part of a domain, or a word like others */
 
-/* ".fr", told by its dot from a word that begins so. */
+/* A word that only narrows a search, told by its mark from those that may lead one. */
 static void
-add_domain_end(struct tb_buf *buf, char mark, const char *text, size_t len)
+add_marked(struct tb_buf *buf, char mark, const char *text, size_t len)
 {
 	if (buf->len && buf->data[buf->len - 1] != '\n')
 		tb_buf_add_byte(buf, ' ');
 	tb_buf_add_byte(buf, (uint8_t)mark);
 	tb_buf_add(buf, text, TB_MIN(len, (size_t)WORD_MAX));
+}
+
+/* Each word of the first len bytes of folded text, marked. */
+static int
+add_all_marked(struct tb_buf *buf, char mark, const char *folded, size_t len)
+{
+	_cleanup_buf_ struct tb_buf words = TB_BUF_INIT(0);
+	_cleanup_free_ char *part = strndup(folded, len);
+
+	if (!part)
+		return -ENOMEM;
+	add_words(&words, part);
+	for (const char *p = words.data; p && *p;) {
+		size_t n = strcspn(p, " ");
+
+		add_marked(buf, mark, p, n);
+		p += n + (p[n] == ' ');
+	}
+	return tb_buf_error(&words);
 }
 
 /* The dot before the last part of an e-mail's domain, or of something that looks like one. */
@@ -135,24 +156,33 @@ domain_end(const char *chunk, size_t len)
 	return dot;
 }
 
-/* Words into `words`, ends of domains into `ends`. */
+/* Words into `words`, what can only narrow into `ends`. */
 static int
 split_typed(const char *folded, struct tb_buf *words, struct tb_buf *ends)
 {
-	for (const char *p = folded; *p;) {
-		size_t len = strcspn(p, " ");
-		const char *dot = domain_end(p, len);
-		_cleanup_free_ char *chunk = strndup(p, dot ? (size_t)(dot - p) : len);
+	int r = 0;
 
-		if (!chunk)
-			return -ENOMEM;
-		add_words(words, chunk);
+	for (const char *p = folded; *p && r >= 0;) {
+		size_t len = strcspn(p, " "), name = len;
+		const char *at = memchr(p, '@', len), *dot = domain_end(p, len);
+		const char *from = at ? at + 1 : p, *to = dot ? dot : p + len;
+		char mark = at ? DOMAIN : EITHER;
+
+		if (at || dot) {
+			name = at ? (size_t)(at - p) : 0;
+			r = add_all_marked(ends, mark, from, (size_t)(to - from));
+		}
 		if (dot)
-			add_domain_end(ends, memchr(p, '@', len) ? '.' : EITHER, dot + 1,
-				(size_t)(p + len - dot) - 1);
+			add_marked(ends, at ? LAST : EITHER, dot + 1, (size_t)(p + len - dot) - 1);
+		if (r >= 0 && name > 0) {
+			_cleanup_free_ char *part = strndup(p, name);
+
+			r = part ? 0 : -ENOMEM;
+			add_words(words, part ? part : "");
+		}
 		p += len + (p[len] == ' ');
 	}
-	return 0;
+	return r;
 }
 
 char *
@@ -214,40 +244,32 @@ add_number(struct tb_buf *words, const json_t *value, int *r)
 		add_text(words, value, r);
 }
 
-/* An e-mail without the last part of its domain, which is nearly everybody's. */
+/* The part of an e-mail before its @. */
 static void
-add_email(struct tb_buf *words, const json_t *value, int *r)
+add_local_part(struct tb_buf *words, const json_t *value, int *r)
 {
-	const char *email = json_string_value(value), *dot = strrchr(email, '.');
-	size_t len = dot && dot > strchr(email, '@') ? (size_t)(dot - email) : strlen(email);
-	_cleanup_free_ char *part = strndup(email, len);
+	const char *email = json_string_value(value);
+	_cleanup_free_ char *part = strndup(email, strcspn(email, "@"));
 
 	if (*r >= 0)
 		*r = part ? add_folded(words, part) : -ENOMEM;
 }
 
-void
-tb_words_backwards(const char *digits, size_t len, char out[TB_WORDS_BACKWARDS])
+/* And behind it: half a shop's customers have the same, so that it narrows and does not lead. */
+static int
+add_domain(struct tb_buf *words, const json_t *value)
 {
-	size_t n = TB_MIN(len, (size_t)TB_WORDS_END);
+	_cleanup_free_ char *folded = tb_text_fold_search(
+		strchr(json_string_value(value), '@') + 1);
+	const char *dot = folded ? strrchr(folded, '.') : NULL;
+	int r;
 
-	*out++ = TB_WORDS_MARK;
-	for (size_t i = 0; i < n; i++)
-		*out++ = digits[len - 1 - i];
-	*out = '\0';
-}
-
-/* Who says only the last digits of a number finds it, too. */
-static void
-add_phone_end(struct tb_buf *words, const json_t *value)
-{
-	const char *e164 = json_string_value(value);
-	char word[TB_WORDS_BACKWARDS];
-
-	tb_words_backwards(e164 + 1, strlen(e164) - 1, word);
-	if (words->len)
-		tb_buf_add_byte(words, ' ');
-	tb_buf_add_str(words, word);
+	if (!folded)
+		return -ENOMEM;
+	r = add_all_marked(words, DOMAIN, folded, dot ? (size_t)(dot - folded) : strlen(folded));
+	if (dot)
+		add_marked(words, LAST, dot + 1, strlen(dot + 1));
+	return r;
 }
 
 /* The first line: what a search may begin with. */
@@ -263,9 +285,7 @@ add_names(struct tb_buf *words, const json_t *record)
 	for (i = 0; i < ARRAY_SIZE(texts); i++)
 		add_text(words, json_object_get(record, texts[i]), &r);
 	json_array_foreach(json_object_get(record, "emails"), i, value)
-		add_email(words, value, &r);
-	json_array_foreach(json_object_get(record, "phones"), i, value)
-		add_phone_end(words, value);
+		add_local_part(words, value, &r);
 	json_array_foreach(json_object_get(record, "cards"), i, value)
 		add_number(words, json_object_get(value, "number"), &r);
 	json_object_foreach(json_object_get(record, "external_refs"), name, value)
@@ -281,12 +301,9 @@ add_others(struct tb_operation *op, struct tb_buf *words, const json_t *record)
 	int r = 0;
 	size_t i;
 
-	json_array_foreach(json_object_get(record, "emails"), i, value) {
-		const char *email = json_string_value(value), *dot = strrchr(email, '.');
-
-		if (dot && dot > strchr(email, '@'))
-			add_domain_end(words, '.', dot + 1, strlen(dot + 1));
-	}
+	json_array_foreach(json_object_get(record, "emails"), i, value)
+		if (r >= 0)
+			r = add_domain(words, value);
 	json_array_foreach(json_object_get(record, "cards"), i, value)
 		add_text(words, json_object_get(value, "number"), &r);
 	json_object_foreach(json_object_get(record, "external_refs"), name, value)
@@ -336,25 +353,40 @@ struct word {
 	size_t len;
 };
 
-/* Or ends the phone number that is kept backwards; or, behind a comma, with a dot or without. */
+static bool
+is_number(const char *text, size_t len)
+{
+	return strspn(text, "0123456789") >= len;
+}
+
 static bool
 begins_with(const char *word, size_t len, void *userdata)
 {
 	const struct word *typed = userdata;
-	char backwards[TB_WORDS_BACKWARDS];
+
+	return len >= typed->len && memcmp(word, typed->text, typed->len) == 0;
+}
+
+#define NUMBER_MIN 9 /* digits of what may be a phone */
+
+/* Begins it, or is the end of a number; what may be either begins it with its mark or without. */
+static bool
+matches(const char *word, size_t len, void *userdata)
+{
+	const struct word *typed = userdata;
 
 	if (*typed->text == EITHER) {
-		size_t dot = *word == '.';
+		size_t mark = *word == LAST || *word == DOMAIN;
 
-		return len - dot >= typed->len - 1 &&
-		       memcmp(word + dot, typed->text + 1, typed->len - 1) == 0;
+		return len - mark >= typed->len - 1 &&
+		       memcmp(word + mark, typed->text + 1, typed->len - 1) == 0;
 	}
-	if (*word != TB_WORDS_MARK)
-		return len >= typed->len && memcmp(word, typed->text, typed->len) == 0;
-	if (typed->len < TB_WORDS_END_MIN || len <= typed->len)
-		return false;
-	tb_words_backwards(typed->text, typed->len, backwards);
-	return memcmp(word, backwards, typed->len + 1) == 0;
+	if (begins_with(word, len, userdata) ||
+		(*word == DOMAIN && begins_with(word + 1, len - 1, userdata)))
+		return true;
+	return len >= NUMBER_MIN && len > typed->len && typed->len >= TB_WORDS_END_MIN &&
+	       memcmp(word + len - typed->len, typed->text, typed->len) == 0 &&
+	       is_number(word, len);
 }
 
 static bool
@@ -362,7 +394,15 @@ missing(const char *word, size_t len, void *userdata)
 {
 	struct word typed = {.text = word, .len = len};
 
-	return !walk(userdata, "", begins_with, &typed);
+	return !walk(userdata, "", matches, &typed);
+}
+
+bool
+tb_words_begin(const char *words, const char *typed, size_t len)
+{
+	struct word sought = {.text = typed, .len = len};
+
+	return words && walk(words, "", begins_with, &sought);
 }
 
 bool

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The words a customer is found by. All of them stand in his row, in two lines: those of names,
- * town, postcode, e-mails, and the ends of phones, backwards, which have rows of their own to begin
- * a search with; and the others (phones, cards, references, ".fr" of an e-mail), which only narrow
- * one.
+ * town, postcode and e-mails, which have rows of their own to begin a search with; and the others
+ * (phones, cards, references, ".fr" of an e-mail), which only narrow one.
  */
 #pragma once
 
@@ -19,17 +18,15 @@ int tb_words_put(struct tb_operation *op, int64_t customer, const char *old, con
  * only narrow stands in a second line. Owned. */
 char *tb_words_typed(const char *text);
 
-/* The last digits of a phone number as the word that they are found by. */
-#define TB_WORDS_MARK '~'
-#define TB_WORDS_END 9     /* digits: more say who it is from the beginning as well */
-#define TB_WORDS_END_MIN 3 /* fewer end too many numbers */
-#define TB_WORDS_BACKWARDS (TB_WORDS_END + 2)
-void tb_words_backwards(const char *digits, size_t len, char out[TB_WORDS_BACKWARDS]);
+/* Digits that may be the end of a number: fewer end too many. */
+#define TB_WORDS_END_MIN 3
 
 /* Calls fn for each word of a line (up to its end or a newline); stops at the first true, which is
  * returned. */
 typedef bool (*tb_word_fn)(const char *word, size_t len, void *userdata);
 bool tb_words_each(const char *line, tb_word_fn fn, void *userdata);
 
-/* Whether each word of `typed` begins one of `words`, in any line. */
+/* Whether each word of `typed` begins one of `words`, in any line; digits may end a number. */
 bool tb_words_match(const char *typed, const char *words);
+/* Whether one of `words` begins so. */
+bool tb_words_begin(const char *words, const char *typed, size_t len);

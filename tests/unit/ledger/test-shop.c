@@ -512,21 +512,21 @@ static void
 test_export_in_pages(void **state)
 {
 	struct stage *s = *state;
-	char id[32], cursor[80] = "";
+	char whose[32], cursor[80] = "";
 	size_t entries = 0, passages = 0, pages = 0, people = 0;
 
 	program(s, "'earning':{'per_passage':1}");
-	strcpy(id, customer(s, "Anne"));
+	strcpy(whose, customer(s, "Anne"));
 	for (int i = 0; i < 5; i++) {
 		char number_of_sale[8];
 
 		snprintf(number_of_sale, sizeof(number_of_sale), "S%d", i);
-		sale(s, number_of_sale, id, NULL, 1000);
+		sale(s, number_of_sale, whose, NULL, 1000);
 	}
 	do {
 		json_t *r = *cursor ? ok(s, "customer.export",
-					      "{'id':'%s','limit':2,'cursor':'%s'}", id, cursor)
-		                    : ok(s, "customer.export", "{'id':'%s','limit':2}", id);
+					      "{'id':'%s','limit':2,'cursor':'%s'}", whose, cursor)
+		                    : ok(s, "customer.export", "{'id':'%s','limit':2}", whose);
 
 		entries += length(r, "entries");
 		passages += length(r, "passages");
@@ -539,7 +539,7 @@ test_export_in_pages(void **state)
 	assert_int_equal(passages, 5);
 	assert_int_equal(people, 1);
 	assert_int_equal(pages, 3);
-	assert_int_equal(refused(s, "customer.export", "{'id':'%s','cursor':'7'}", id),
+	assert_int_equal(refused(s, "customer.export", "{'id':'%s','cursor':'7'}", whose),
 		TB_ERROR_INVALID_PARAMS);
 }
 
