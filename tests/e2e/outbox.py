@@ -40,7 +40,7 @@ def tillctl(bridge, *words, code=0):
 class Shop:
     """A hub and one till's bridge. The hub comes and goes; what it knows stays."""
 
-    def __init__(self, deadline='2s', language='fr', rules=None, conf=''):
+    def __init__(self, deadline='10s', language='fr', rules=None, conf=''):
         self.port = free_port()
         self.hub = Bridge(f'[http]\nlisten = 127.0.0.1:{self.port}\n', till='hub').start()
         token_file = os.path.join(self.hub.folder, 'token-2')
