@@ -71,6 +71,17 @@ tb_offline_write_time(struct tb_offline *offline, struct tb_jsonw *w, const char
 	tb_jsonw_string(w, name, text);
 }
 
+bool
+tb_offline_shop_date(struct tb_offline *offline, int64_t at_us, struct tb_date *ret)
+{
+	struct tb_offline_program now;
+
+	if (!tb_offline_program_at(offline->programs, INT64_MAX, &now))
+		return false;
+	*ret = tb_zone_date(now.program->zone, at_us, NULL);
+	return true;
+}
+
 void
 tb_offline_write_stale(struct tb_offline *offline, struct tb_jsonw *w, int64_t as_of)
 {

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "base/timestamp.h"
 #include "bridge/bridge.h"
 #include "plugins/loyalty/connector.h"
 
@@ -60,6 +61,9 @@ bool tb_offline_knows_better(
  * know yet what the customer has used offline for another sale, and would grant it again.
  */
 bool tb_offline_must_judge(struct tb_offline *offline, const struct tb_call *call);
+
+/* The shop's date at that time, by the program; false when none is known. */
+bool tb_offline_shop_date(struct tb_offline *offline, int64_t at_us, struct tb_date *ret);
 
 /*
  * The link came up, also the first time. Program and articles are asked for anew, in the background

@@ -91,6 +91,8 @@ void tb_outbox_name_reservation(struct tb_outbox *outbox, struct tb_outbox_entry
 int tb_outbox_tills_init(struct tb_outbox *outbox);
 void tb_outbox_tills_done(struct tb_outbox *outbox);
 struct tb_outbox_wait *tb_outbox_wait_new(struct tb_outbox *outbox, struct tb_request *request);
+/* Until when its call may take. */
+uint64_t tb_outbox_wait_sent_until_us(const struct tb_outbox_wait *wait);
 /* Ends it with an error; with `internal` nothing has come of the call, and it may be said again. */
 void tb_outbox_wait_fail(struct tb_outbox_wait *wait, enum tb_error error, const char *data);
 /* A tb_state_fn: answers wait->text, or fails. */

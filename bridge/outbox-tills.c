@@ -273,12 +273,16 @@ tb_outbox_tell_refused(struct tb_outbox *outbox, const struct tb_outbox_entry *e
 }
 
 static uint64_t
-wait_until_us(const struct tb_outbox *outbox)
+margin_us(const struct tb_outbox *outbox)
 {
-	uint64_t deadline_us = outbox->bridge->conf->deadline_us;
+	return TB_MIN(outbox->bridge->conf->deadline_us / 10, (uint64_t)MARGIN_MAX_US);
+}
 
-	return tb_loop_now_us(outbox->bridge->loop) + deadline_us -
-	       TB_MIN(deadline_us / 10, (uint64_t)MARGIN_MAX_US);
+/* The call ends before its till is answered: what the till asks next finds the link down. */
+uint64_t
+tb_outbox_wait_sent_until_us(const struct tb_outbox_wait *wait)
+{
+	return wait->until_us - margin_us(wait->outbox) / 2;
 }
 
 struct tb_outbox_wait *
@@ -291,7 +295,8 @@ tb_outbox_wait_new(struct tb_outbox *outbox, struct tb_request *request)
 	tb_list_init(&wait->node);
 	wait->outbox = outbox;
 	wait->request = request;
-	wait->until_us = wait_until_us(outbox);
+	wait->until_us = tb_loop_now_us(outbox->bridge->loop) + outbox->bridge->conf->deadline_us -
+	                 margin_us(outbox);
 	return wait;
 }
 

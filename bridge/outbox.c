@@ -21,6 +21,7 @@
 #define PRUNE_US (UINT64_C(3600) * 1000000)
 #define TELL_US 1000000 /* between two events about the depth */
 #define TELL_SLACK_US 250000
+#define DAY_TEXT TB_TIME_TEXT
 
 bool
 tb_outbox_takes(enum tb_op op)
@@ -120,7 +121,7 @@ on_kept(int error, void *userdata)
 		return;
 	}
 	outbox->n_open++;
-	tb_outbox_send_new(outbox, wait->seq, wait->until_us);
+	tb_outbox_send_new(outbox, wait->seq, tb_outbox_wait_sent_until_us(wait));
 	tb_outbox_wait_begin(wait, true);
 }
 
@@ -153,22 +154,41 @@ set_text(char **field, const char *text)
 	return text && !*field ? -ENOMEM : 0;
 }
 
+/*
+ * The day that a passage is of: what the till says, else the shop's date of its time, else the date
+ * where it was said. Without a program nobody knows better, nor when by_shop is false.
+ */
+static const char *
+day_of(const struct tb_outbox *outbox, const json_t *params, bool by_shop, char *out)
+{
+	struct tb_offline *offline = by_shop ? outbox->bridge->offline : NULL;
+	const char *day = param(params, "business_day"), *at = param(params, "occurred_at");
+	struct tb_date date;
+	int64_t at_us;
+
+	if (day || !at)
+		return day;
+	if (offline && tb_time_parse(at, &at_us, NULL) == 0 &&
+		tb_offline_shop_date(offline, at_us, &date))
+		tb_date_format(date, out);
+	else
+		snprintf(out, DAY_TEXT, "%.10s", at);
+	return out;
+}
+
 /* Sale and day of a passage, and with a reversal or an amount what is known of the sale. */
 static int
 find_sale(struct tb_outbox *outbox, struct tb_outbox_row *row, const json_t *params)
 {
 	_cleanup_outbox_row_ struct tb_outbox_row post = {};
-	const char *day = param(params, "business_day"), *at = param(params, "occurred_at");
-	char date[11];
+	const char *day = param(params, "business_day");
+	char date[DAY_TEXT];
 	int r = set_text(&row->sale, param(params, "sale"));
 
 	if (r < 0)
 		return r;
-	if (row->op == TB_OP_PASSAGE_POST && !day && at) {
-		/* The day it was where it was said. */
-		snprintf(date, sizeof(date), "%.10s", at);
-		day = date;
-	}
+	if (row->op == TB_OP_PASSAGE_POST)
+		day = day_of(outbox, params, true, date);
 	if (row->op != TB_OP_PASSAGE_POST && tb_outbox_is_passage(row->op)) {
 		r = tb_outbox_journal_by_sale(
 			outbox->journal, row->site, row->till, row->sale, day, &post);
@@ -456,19 +476,38 @@ say_again(struct tb_outbox *outbox, struct tb_request *request, struct tb_outbox
 		try_refused_again(outbox, request, row);
 }
 
+/* The row of that sale, if it says the same. */
+static int
+by_sale_same(struct tb_outbox *outbox, const struct tb_outbox_row *row, const char *sale,
+	const char *day, struct tb_outbox_row *ret)
+{
+	_cleanup_outbox_row_ struct tb_outbox_row found = {};
+	int r = tb_outbox_journal_by_sale(outbox->journal, row->site, row->till, sale, day, &found);
+
+	if (r <= 0 || memcmp(found.hash, row->hash, sizeof(row->hash)) != 0)
+		return TB_MIN(r, 0);
+	*ret = found;
+	found = (struct tb_outbox_row){};
+	return 1;
+}
+
 /* The row of a call that was made before: by its sale, then by its key. */
 static int
 find_said(struct tb_outbox *outbox, const struct tb_outbox_row *row, const json_t *params,
 	struct tb_outbox_row *ret)
 {
-	const char *day = param(params, "business_day"), *at = param(params, "occurred_at");
-	char date[11];
+	const char *sale = param(params, "sale"), *day, *said;
+	char date[DAY_TEXT], said_date[DAY_TEXT];
 	int r = 0;
 
 	if (row->op == TB_OP_PASSAGE_POST) {
-		snprintf(date, sizeof(date), "%.10s", day ? day : at ? at : "");
+		day = day_of(outbox, params, true, date);
 		r = tb_outbox_journal_by_sale(
-			outbox->journal, row->site, row->till, param(params, "sale"), date, ret);
+			outbox->journal, row->site, row->till, sale, day, ret);
+		/* The very same may have been said before the shop's time was known. */
+		said = day_of(outbox, params, false, said_date);
+		if (r == 0 && strcmp(day, said) != 0)
+			r = by_sale_same(outbox, row, sale, said, ret);
 	}
 	if (r == 0 && row->key)
 		r = tb_outbox_journal_by_key(outbox->journal, row->site, row->till, row->key, ret);

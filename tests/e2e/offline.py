@@ -260,6 +260,27 @@ def not_used_again_before_it_is_delivered():
         shop.hub.verify()
 
 
+def days_are_the_shops():
+    """A till that says its times in UTC: two sales of one number on two of the shop's days are two."""
+    with Shop() as shop:
+        till = shop.till
+        shop.line.unplug()
+        said = [{'sale': 'S1', 'occurred_at': f'{DAY}T{at}Z', 'total': 500} for at in ('10:00:00', '23:30:00')]
+        kept = [till.call('passage.post', passage) for passage in said]
+        assert [k['state'] for k in kept] == ['queued'] * 2 and kept[0]['passage'] != kept[1]['passage'], kept
+        for day, passage in zip((DAY, '2025-05-07'), kept):
+            shown = till.call('passage.show', {'sale': 'S1', 'business_day': day})
+            assert shown['passage'] == passage['passage'] and shown['business_day'] == day, shown
+        other = {**said[1], 'business_day': '2025-05-07', 'total': 600}
+        assert till.refusal('passage.post', other).code == 'idempotency_conflict'
+        shop.line.plug_in()
+        shop.wait_delivered()
+        for passage, first in zip(said, kept):
+            booked = till.call('passage.post', passage)
+            assert booked['state'] == 'posted' and booked['passage'] == first['passage'], booked
+        assert till.call('outbox.list') == {'items': []}
+
+
 # ---- a day --------------------------------------------------------------------------------------
 
 KNOWN = 5
@@ -377,5 +398,6 @@ tap.run('a look-up answers from what was heard, marked stale, and never says unk
 tap.run('nothing is used while the program does not allow it', refused_by_default)
 tap.run('what is granted survives a power cut and is booked once', granted_and_delivered)
 tap.run('points used offline are not used again before they are booked', not_used_again_before_it_is_delivered)
+tap.run('a passage is of the day that it is in the shop', days_are_the_shops)
 tap.run('a till unplugged all day leaves the same ledger as one that was not', unplugged_all_day)
 tap.done()

@@ -310,6 +310,7 @@ def a_line_that_answers_nothing():
             answer = till.call('passage.post', sale('S1', customer))
             took = time.monotonic() - began
             assert answer['state'] == 'queued', answer
+            assert shop.status()['link']['state'] == 'down'
             began = time.monotonic()
             seen = till.call('customer.lookup', {'id': customer})
             again = time.monotonic() - began

@@ -88,6 +88,12 @@ tb_offline_granted(struct tb_offline *offline, const char *reservation)
 	return NULL;
 }
 
+bool
+tb_offline_shop_date(struct tb_offline *offline, int64_t at_us, struct tb_date *ret)
+{
+	return false;
+}
+
 /* ---- requests and events ---- */
 
 struct tb_bridge *
