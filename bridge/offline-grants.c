@@ -305,21 +305,29 @@ tb_offline_grants_passages(struct tb_offline_grants *grants, const char *custome
 	return 0;
 }
 
-bool
-tb_offline_must_judge(struct tb_offline *offline, const struct tb_call *call)
+static bool
+has_open(struct tb_offline *offline, const struct tb_call *call)
 {
 	struct tb_offline_grants *grants = offline->grants;
 	const char *customer = tb_offline_text(call->params, "customer");
 	struct tb_offline_spent spent = {0};
 	bool any;
 
-	if (!grants->any_open || call->op != TB_OP_REWARD_RESERVE || !customer ||
+	if (!grants->any_open || !customer ||
 		tb_offline_grants_spent(grants, customer, &call->caller,
 			tb_offline_text(call->params, "sale"), &spent) < 0)
 		return false;
 	any = spent.points || spent.wallet || spent.value || json_object_size(spent.counts);
 	tb_offline_spent_done(&spent);
 	return any;
+}
+
+bool
+tb_offline_must_judge(struct tb_offline *offline, const struct tb_call *call)
+{
+	/* What was open may have been delivered a moment ago. */
+	return call->op == TB_OP_REWARD_RESERVE && has_open(offline, call) &&
+	       (!tb_offline_catch_up(offline) || has_open(offline, call));
 }
 
 /* ---- what becomes of it ------------------------------------------------------------------- */

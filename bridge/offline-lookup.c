@@ -182,14 +182,13 @@ is_pending(struct tb_offline *offline, int64_t seq, const char *id)
 	return r > 0 && row.pending;
 }
 
-bool
-tb_offline_knows_better(struct tb_offline *offline, const struct tb_call *call, enum tb_error error)
+/* Whether the tables say that it is about somebody, or a card, that is on its way to the server. */
+static bool
+is_about_pending(struct tb_offline *offline, const struct tb_call *call)
 {
 	const char *id = tb_offline_id_of_call(call->params);
 	struct found found = {0};
 
-	if (error != TB_ERROR_CUSTOMER_UNKNOWN && error != TB_ERROR_CARD_UNASSIGNED)
-		return false;
 	if (call->op == TB_OP_REWARD_QUOTE || call->op == TB_OP_REWARD_RESERVE)
 		id = tb_offline_text(call->params, "customer");
 	else if (call->op != TB_OP_CUSTOMER_LOOKUP)
@@ -199,6 +198,16 @@ tb_offline_knows_better(struct tb_offline *offline, const struct tb_call *call, 
 	if (find(offline, call->params, &found) < 0 || found.n != 1)
 		return false;
 	return found.queued || is_pending(offline, found.seqs[0], NULL);
+}
+
+bool
+tb_offline_knows_better(struct tb_offline *offline, const struct tb_call *call, enum tb_error error)
+{
+	if (error != TB_ERROR_CUSTOMER_UNKNOWN && error != TB_ERROR_CARD_UNASSIGNED)
+		return false;
+	/* He may have been delivered a moment ago. */
+	return is_about_pending(offline, call) &&
+	       (!tb_offline_catch_up(offline) || is_about_pending(offline, call));
 }
 
 static void

@@ -32,6 +32,9 @@ struct tb_offline {
 
 /* ---- offline.c ---- */
 
+/* What was learnt a moment ago is in the tables from here on. Whether there was any. */
+bool tb_offline_catch_up(struct tb_offline *offline);
+
 /* Ends the call. data is NULL or the text of an object. */
 void tb_offline_refuse(const struct tb_call *call, enum tb_error error, const char *data);
 /* Ends the call with the text in out, or with TB_ERROR_INTERNAL when it is not whole. */

@@ -259,6 +259,15 @@ write_all(struct tb_offline *offline)
 	(void)tb_source_set_timer(offline->flush, TB_NEVER);
 }
 
+bool
+tb_offline_catch_up(struct tb_offline *offline)
+{
+	bool any = !tb_list_empty(&offline->learnt);
+
+	write_all(offline);
+	return any;
+}
+
 static void
 on_flush(void *userdata)
 {

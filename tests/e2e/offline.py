@@ -281,6 +281,27 @@ def days_are_the_shops():
         assert till.call('outbox.list') == {'items': []}
 
 
+def delivered_is_delivered():
+    """Whoever was made offline, and what was used offline, is the server's business once it is delivered."""
+    with Shop() as shop:
+        till = shop.till
+        known = till.call('customer.create', {'key': 'k', 'record': {'first_name': 'Ana'}})['customer']['id']
+        shop.give(known, 300)
+        till.call('customer.lookup', {'id': known})
+        shop.line.unplug()
+        made = till.call('customer.create', {'key': 'c', 'card': '29111', 'record': {'first_name': 'Zoé'}})
+        asked = {'customer': known, 'basket': basket(2000), 'uses': [{'reward': 'five'}]}
+        held = till.call('reward.reserve', {'key': 'r1', 'sale': 'S1', **asked})
+        till.call('passage.post', sale('S1', 60, 2000, known, 0, held))
+        shop.line.plug_in()
+        shop.wait_delivered()
+        fresh = till.call('reward.reserve', {'key': 'r2', 'sale': 'S2', **asked})
+        assert 'stale' not in fresh, fresh
+        with shop.hub.connect() as manager:
+            manager.call('customer.delete', {'key': 'd', 'id': made['customer']['id']})
+        assert till.refusal('customer.lookup', {'card': '29111'}).code == 'customer_unknown'
+
+
 # ---- a day --------------------------------------------------------------------------------------
 
 KNOWN = 5
@@ -399,5 +420,6 @@ tap.run('nothing is used while the program does not allow it', refused_by_defaul
 tap.run('what is granted survives a power cut and is booked once', granted_and_delivered)
 tap.run('points used offline are not used again before they are booked', not_used_again_before_it_is_delivered)
 tap.run('a passage is of the day that it is in the shop', days_are_the_shops)
+tap.run('what is delivered is not judged here any more', delivered_is_delivered)
 tap.run('a till unplugged all day leaves the same ledger as one that was not', unplugged_all_day)
 tap.done()
