@@ -201,6 +201,8 @@ tb_outbox_shown_text(const struct tb_outbox_row *row, const json_t *params)
 	tb_jsonw_string(&w, "business_day", row->day);
 	for (size_t i = 0; i < ARRAY_SIZE(said); i++)
 		write_member(&w, params, said[i]);
+	if (!json_object_get(params, "lines")) /* by hand */
+		tb_jsonw_raw(&w, "lines", "[]", 2);
 	tb_jsonw_string(&w, "state", "queued");
 	tb_jsonw_raw(&w, "reasons", "[\"offline\"]", 11);
 	tb_jsonw_end_object(&w);

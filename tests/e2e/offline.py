@@ -271,6 +271,7 @@ def days_are_the_shops():
         for day, passage in zip((DAY, '2025-05-07'), kept):
             shown = till.call('passage.show', {'sale': 'S1', 'business_day': day})
             assert shown['passage'] == passage['passage'] and shown['business_day'] == day, shown
+            assert shown['lines'] == [] and shown['total'] == 500, shown
         other = {**said[1], 'business_day': '2025-05-07', 'total': 600}
         assert till.refusal('passage.post', other).code == 'idempotency_conflict'
         shop.line.plug_in()
