@@ -71,25 +71,10 @@ struct tb_offline_articles_kept {
 	struct fetching *fetching;
 };
 
-static void
-rewind_statement(sqlite3_stmt **stmt)
-{
-	sqlite3_reset(*stmt);
-	sqlite3_clear_bindings(*stmt);
-}
-#define _cleanup_statement_ _cleanup_(rewind_statement)
-
 static int
 run(sqlite3_stmt *stmt)
 {
 	return tb_sqlite_errno(sqlite3_step(stmt));
-}
-
-static void
-bind_text(sqlite3_stmt *stmt, int at, const char *text)
-{
-	if (text)
-		sqlite3_bind_text(stmt, at, text, -1, SQLITE_STATIC);
 }
 
 /* ---- fetching ----------------------------------------------------------------------------- */
@@ -106,11 +91,11 @@ keep_article(struct tb_offline_articles_kept *articles, const json_t *article, i
 		return 0;
 	if (!folded)
 		return -ENOMEM;
-	bind_text(stmt, 1, code);
-	bind_text(stmt, 2, label ? label : code);
-	bind_text(stmt, 3, folded);
-	bind_text(stmt, 4, tb_offline_text(article, "ean"));
-	bind_text(stmt, 5, tb_offline_text(article, "category"));
+	tb_bind_text(stmt, 1, code);
+	tb_bind_text(stmt, 2, label ? label : code);
+	tb_bind_text(stmt, 3, folded);
+	tb_bind_text(stmt, 4, tb_offline_text(article, "ean"));
+	tb_bind_text(stmt, 5, tb_offline_text(article, "category"));
 	sqlite3_bind_int64(stmt, 6, tb_offline_int(article, "points"));
 	sqlite3_bind_int64(stmt, 7, tb_offline_int(article, "points_price"));
 	sqlite3_bind_int64(stmt, 8, fetch);
@@ -269,7 +254,7 @@ find_by(struct tb_offline_articles_kept *articles, enum statement by, const char
 
 	if (!name)
 		return 0;
-	bind_text(stmt, 1, name);
+	tb_bind_text(stmt, 1, name);
 	rc = sqlite3_step(stmt);
 	if (rc != SQLITE_ROW)
 		return tb_sqlite_errno(rc);
@@ -385,8 +370,8 @@ tb_offline_article_list(struct tb_offline *offline, const struct tb_call *call)
 		return;
 	}
 	limit = limit ? TB_MIN(limit, (int64_t)PAGE_MAX) : PAGE_DEFAULT;
-	bind_text(stmt, 1, cursor ? cursor : "");
-	bind_text(stmt, 2, tb_offline_text(call->params, "category"));
+	tb_bind_text(stmt, 1, cursor ? cursor : "");
+	tb_bind_text(stmt, 2, tb_offline_text(call->params, "category"));
 	sqlite3_bind_int64(stmt, 3, limit + 1);
 	tb_jsonw_object(&w, NULL);
 	tb_jsonw_array(&w, "articles");

@@ -106,15 +106,6 @@ tb_offline_customer_done(struct tb_offline_customer *customer)
 	*customer = (struct tb_offline_customer){0};
 }
 
-/* A statement's bindings point to what is borrowed: they are dropped with the run. */
-static void
-rewind_statement(sqlite3_stmt **stmt)
-{
-	sqlite3_reset(*stmt);
-	sqlite3_clear_bindings(*stmt);
-}
-#define _cleanup_statement_ _cleanup_(rewind_statement)
-
 static int
 run(struct tb_offline_cache *cache, sqlite3_stmt *stmt)
 {

@@ -118,14 +118,6 @@ struct tb_offline_grants {
 	bool any_open, any_waiting; /* grants, passages; false: a till that is seldom cut off */
 };
 
-static void
-rewind_statement(sqlite3_stmt **stmt)
-{
-	sqlite3_reset(*stmt);
-	sqlite3_clear_bindings(*stmt);
-}
-#define _cleanup_statement_ _cleanup_(rewind_statement)
-
 static int64_t
 now_us(const struct tb_offline_grants *grants)
 {

@@ -209,21 +209,6 @@ tb_outbox_journal_free(struct tb_outbox_journal *journal)
 	free(journal);
 }
 
-/* A statement's bindings point to what is borrowed: they are dropped with the run. */
-static void
-rewind_statement(sqlite3_stmt **stmt)
-{
-	sqlite3_reset(*stmt);
-	sqlite3_clear_bindings(*stmt);
-}
-#define _cleanup_statement_ _cleanup_(rewind_statement)
-
-static void
-bind_text(sqlite3_stmt *stmt, int at, const char *text)
-{
-	sqlite3_bind_text(stmt, at, text, -1, SQLITE_STATIC);
-}
-
 static int
 run(sqlite3_stmt *stmt)
 {
@@ -383,17 +368,17 @@ tb_outbox_journal_add(struct tb_outbox_journal *journal, struct tb_outbox_row *r
 		return r;
 	row->since_us = now_us(journal);
 	sqlite3_bind_int64(stmt, 1, journal->last + 1);
-	bind_text(stmt, 2, methods[row->op]);
-	bind_text(stmt, 3, row->site);
-	bind_text(stmt, 4, row->till);
+	tb_bind_text(stmt, 2, methods[row->op]);
+	tb_bind_text(stmt, 3, row->site);
+	tb_bind_text(stmt, 4, row->till);
 	for (size_t i = 0; i < ARRAY_SIZE(between); i++)
-		bind_text(stmt, 5 + (int)i, between[i]);
+		tb_bind_text(stmt, 5 + (int)i, between[i]);
 	sqlite3_bind_int64(stmt, 11, row->waits_for);
 	sqlite3_bind_int64(stmt, 12, row->since_us);
 	sqlite3_bind_int(stmt, 13, row->told);
 	sqlite3_bind_blob(stmt, 14, row->hash, TB_OUTBOX_HASH_SIZE, SQLITE_STATIC);
-	bind_text(stmt, 15, row->params);
-	bind_text(stmt, 16, row->answer);
+	tb_bind_text(stmt, 15, row->params);
+	tb_bind_text(stmt, 16, row->answer);
 	r = run(stmt);
 	if (r < 0)
 		return r;
@@ -417,9 +402,9 @@ tb_outbox_journal_by_key(struct tb_outbox_journal *journal, const char *site, co
 {
 	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[BY_KEY];
 
-	bind_text(stmt, 1, key);
-	bind_text(stmt, 2, till);
-	bind_text(stmt, 3, site);
+	tb_bind_text(stmt, 1, key);
+	tb_bind_text(stmt, 2, till);
+	tb_bind_text(stmt, 3, site);
 	return step_row(stmt, ret);
 }
 
@@ -429,11 +414,11 @@ tb_outbox_journal_by_sale(struct tb_outbox_journal *journal, const char *site, c
 {
 	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[day ? BY_SALE : BY_SALE_LAST];
 
-	bind_text(stmt, 1, sale);
-	bind_text(stmt, 2, till);
-	bind_text(stmt, 3, site);
+	tb_bind_text(stmt, 1, sale);
+	tb_bind_text(stmt, 2, till);
+	tb_bind_text(stmt, 3, site);
 	if (day)
-		bind_text(stmt, 4, day);
+		tb_bind_text(stmt, 4, day);
 	return step_row(stmt, ret);
 }
 
@@ -443,7 +428,7 @@ tb_outbox_journal_by_drawn(
 {
 	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[BY_DRAWN];
 
-	bind_text(stmt, 1, drawn);
+	tb_bind_text(stmt, 1, drawn);
 	return step_row(stmt, ret);
 }
 
@@ -464,7 +449,7 @@ tb_outbox_journal_successor(struct tb_outbox_journal *journal, const char *accou
 {
 	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[SUCCESSOR];
 
-	bind_text(stmt, 1, account);
+	tb_bind_text(stmt, 1, account);
 	sqlite3_bind_int64(stmt, 2, after);
 	return step_head(stmt, ret);
 }
@@ -501,7 +486,7 @@ finish(sqlite3_stmt *stmt)
 {
 	int r = run(stmt);
 
-	rewind_statement(&stmt);
+	tb_statement_rewind(&stmt);
 	return r;
 }
 
@@ -514,8 +499,8 @@ tb_outbox_journal_failed(struct tb_outbox_journal *journal, int64_t seq, enum tb
 
 	if (r < 0)
 		return r;
-	bind_text(stmt, 2, words[state]);
-	bind_text(stmt, 3, error);
+	tb_bind_text(stmt, 2, words[state]);
+	tb_bind_text(stmt, 3, error);
 	sqlite3_bind_int64(stmt, 4, now_us(journal));
 	return finish(stmt);
 }
@@ -541,7 +526,7 @@ tb_outbox_journal_confirm(struct tb_outbox_journal *journal, int64_t seq, const 
 	sqlite3_bind_int64(stmt, 2, now_us(journal));
 	if (answer)
 		sqlite3_bind_text64(stmt, 3, answer, len, SQLITE_STATIC, SQLITE_UTF8);
-	bind_text(stmt, 4, theirs);
+	tb_bind_text(stmt, 4, theirs);
 	return finish(stmt);
 }
 
@@ -553,7 +538,7 @@ tb_outbox_journal_refuse(struct tb_outbox_journal *journal, int64_t seq, const c
 
 	if (r < 0)
 		return r;
-	bind_text(stmt, 2, error);
+	tb_bind_text(stmt, 2, error);
 	sqlite3_bind_int64(stmt, 3, now_us(journal));
 	return finish(stmt);
 }
@@ -578,7 +563,7 @@ tb_outbox_journal_tell(struct tb_outbox_journal *journal, int64_t seq, const cha
 		return r;
 	if (answer)
 		sqlite3_bind_text64(stmt, 2, answer, len, SQLITE_STATIC, SQLITE_UTF8);
-	bind_text(stmt, 3, drawn);
+	tb_bind_text(stmt, 3, drawn);
 	return finish(stmt);
 }
 
@@ -599,7 +584,7 @@ tb_outbox_journal_forget(struct tb_outbox_journal *journal, const char *account)
 
 	if (r < 0)
 		return r;
-	bind_text(stmt, 1, account);
+	tb_bind_text(stmt, 1, account);
 	return run(stmt);
 }
 
@@ -612,9 +597,9 @@ tb_outbox_journal_settle(struct tb_outbox_journal *journal, int64_t seq,
 
 	if (r < 0)
 		return r;
-	bind_text(stmt, 2, settlement->key);
-	bind_text(stmt, 3, settlement->reason);
-	bind_text(stmt, 4, settlement->by);
+	tb_bind_text(stmt, 2, settlement->key);
+	tb_bind_text(stmt, 3, settlement->reason);
+	tb_bind_text(stmt, 4, settlement->by);
 	sqlite3_bind_int64(stmt, 5, now_us(journal));
 	return finish(stmt);
 }
@@ -626,8 +611,8 @@ tb_outbox_journal_settled_by(struct tb_outbox_journal *journal,
 	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[SETTLED_BY];
 	int rc;
 
-	bind_text(stmt, 1, settlement->key);
-	bind_text(stmt, 2, settlement->reason);
+	tb_bind_text(stmt, 1, settlement->key);
+	tb_bind_text(stmt, 2, settlement->reason);
 	rc = sqlite3_step(stmt);
 	if (rc != SQLITE_ROW)
 		return rc == SQLITE_DONE ? 0 : tb_sqlite_errno(rc);
@@ -673,7 +658,7 @@ tb_outbox_journal_each(struct tb_outbox_journal *journal, enum tb_outbox_state s
 
 	sqlite3_bind_int64(stmt, 1, after);
 	if (state != TB_OUTBOX_STATES && state != TB_OUTBOX_REFUSED)
-		bind_text(stmt, 2, words[state]);
+		tb_bind_text(stmt, 2, words[state]);
 	while (more && r > 0) {
 		_cleanup_outbox_row_ struct tb_outbox_row row = {};
 

@@ -164,21 +164,6 @@ tb_print_journal_new(struct tb_bridge *bridge, struct tb_print_journal **ret)
 	return 0;
 }
 
-/* A statement's bindings point to what is borrowed: they are dropped with the run. */
-static void
-rewind_statement(sqlite3_stmt **stmt)
-{
-	sqlite3_reset(*stmt);
-	sqlite3_clear_bindings(*stmt);
-}
-#define _cleanup_statement_ _cleanup_(rewind_statement)
-
-static void
-bind_text(sqlite3_stmt *stmt, int at, const char *text)
-{
-	sqlite3_bind_text(stmt, at, text, -1, SQLITE_STATIC);
-}
-
 static int
 run(sqlite3_stmt *stmt)
 {
@@ -273,7 +258,7 @@ check_room(struct tb_print_journal *journal, const char *printer, size_t len)
 	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[WAITING];
 	int rc;
 
-	bind_text(stmt, 1, printer);
+	tb_bind_text(stmt, 1, printer);
 	rc = sqlite3_step(stmt);
 	if (rc != SQLITE_ROW)
 		return rc == SQLITE_DONE ? -EIO : tb_sqlite_errno(rc);
@@ -296,11 +281,11 @@ tb_print_journal_add(
 		r = tb_state_begin(journal->bridge->state);
 	if (r < 0)
 		return r;
-	bind_text(stmt, 1, row->id);
-	bind_text(stmt, 2, row->printer);
-	bind_text(stmt, 3, kinds[row->kind]);
+	tb_bind_text(stmt, 1, row->id);
+	tb_bind_text(stmt, 2, row->printer);
+	tb_bind_text(stmt, 3, kinds[row->kind]);
 	if (row->coupon)
-		bind_text(stmt, 4, row->coupon);
+		tb_bind_text(stmt, 4, row->coupon);
 	sqlite3_bind_int64(stmt, 5, now_us(journal));
 	sqlite3_bind_int64(stmt, 6, (int64_t)len);
 	sqlite3_bind_blob64(stmt, 7, len ? body : "", len, SQLITE_STATIC);
@@ -318,7 +303,7 @@ tb_print_journal_find(struct tb_print_journal *journal, const char *id, struct t
 {
 	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[FIND];
 
-	bind_text(stmt, 1, id);
+	tb_bind_text(stmt, 1, id);
 	return read_row(stmt, ret);
 }
 
@@ -328,7 +313,7 @@ tb_print_journal_next(
 {
 	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[NEXT];
 
-	bind_text(stmt, 1, printer);
+	tb_bind_text(stmt, 1, printer);
 	return read_row(stmt, ret);
 }
 
@@ -400,8 +385,8 @@ tb_print_journal_set(struct tb_print_journal *journal, const struct tb_print_row
 	if (r < 0)
 		return r;
 	sqlite3_bind_int64(stmt, 1, row->seq);
-	bind_text(stmt, 2, tb_job_state_word(row->state));
-	bind_text(stmt, 3, row->reason);
+	tb_bind_text(stmt, 2, tb_job_state_word(row->state));
+	tb_bind_text(stmt, 3, row->reason);
 	sqlite3_bind_int(stmt, 4, row->touched);
 	sqlite3_bind_int64(stmt, 5, now_us(journal));
 	sqlite3_bind_int(stmt, 6, row->ended);
@@ -415,7 +400,7 @@ tb_print_journal_was_printed(struct tb_print_journal *journal, const char *coupo
 	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[WAS_PRINTED];
 	int rc;
 
-	bind_text(stmt, 1, coupon);
+	tb_bind_text(stmt, 1, coupon);
 	sqlite3_bind_int64(stmt, 2, but);
 	rc = sqlite3_step(stmt);
 	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : tb_sqlite_errno(rc);
@@ -424,9 +409,9 @@ tb_print_journal_was_printed(struct tb_print_journal *journal, const char *coupo
 static void
 bind_key(sqlite3_stmt *stmt, const struct tb_print_key *key)
 {
-	bind_text(stmt, 1, key->site);
-	bind_text(stmt, 2, key->till);
-	bind_text(stmt, 3, key->key);
+	tb_bind_text(stmt, 1, key->site);
+	tb_bind_text(stmt, 2, key->till);
+	tb_bind_text(stmt, 3, key->key);
 }
 
 int

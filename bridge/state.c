@@ -80,6 +80,19 @@ tb_sqlite_errno(int rc)
 	}
 }
 
+void
+tb_statement_rewind(sqlite3_stmt **stmt)
+{
+	sqlite3_reset(*stmt);
+	sqlite3_clear_bindings(*stmt);
+}
+
+void
+tb_bind_text(sqlite3_stmt *stmt, int at, const char *text)
+{
+	sqlite3_bind_text(stmt, at, text, -1, SQLITE_STATIC);
+}
+
 sqlite3 *
 tb_state_db(struct tb_state *state)
 {

@@ -53,3 +53,11 @@ int tb_state_flush(struct tb_state *state);
 
 /* Negative errno for a result code of SQLite; 0 for SQLITE_OK, SQLITE_ROW and SQLITE_DONE. */
 int tb_sqlite_errno(int rc);
+
+/* Makes a kept statement ready for its next run. Its bindings point to what is borrowed, so they
+ * are dropped with the run. */
+void tb_statement_rewind(sqlite3_stmt **stmt);
+#define _cleanup_statement_ _cleanup_(tb_statement_rewind)
+
+/* text is borrowed until the statement is rewound; NULL is SQL's NULL. */
+void tb_bind_text(sqlite3_stmt *stmt, int at, const char *text);
