@@ -2,12 +2,26 @@
 """The few lines of TAP that a test program in Python prints: one point a call, the plan at the end.
 It decides nothing about what is tested."""
 
+import os
+import signal
 import sys
 import traceback
 
 
 class Skip(Exception):
     """Raised by a test that this machine cannot run; its text says why."""
+
+
+def children():
+    """The processes this one has started and not waited for."""
+    found = set()
+    for task in os.listdir('/proc/self/task'):
+        try:
+            with open(f'/proc/self/task/{task}/children', encoding='ascii') as file:
+                found.update(int(word) for word in file.read().split())
+        except OSError:  # that thread has ended
+            pass
+    return found
 
 
 class Tap:
@@ -25,7 +39,10 @@ class Tap:
         sys.stdout.flush()
 
     def run(self, name, function, *args):
-        """Runs one test: it is good when it returns."""
+        """Runs one test: it is good when it returns. What a failed one has left running is ended, or it
+        would be in the way of the others, and keep the one waiting who reads what we print."""
+        before = children()
+        failures = self.failures
         try:
             function(*args)
         except Skip as skip:
@@ -36,6 +53,9 @@ class Tap:
             self.point(False, name, said)
         else:
             self.point(True, name)
+        if self.failures > failures:
+            for process in children() - before:
+                os.kill(process, signal.SIGKILL)
 
     def done(self):
         print(f'1..{self.points}')

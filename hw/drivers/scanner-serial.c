@@ -69,8 +69,7 @@ take_bytes(struct tb_device *device)
 		}
 	} while (n == sizeof(bytes));
 	explicit_bzero(bytes, sizeof(bytes));
-	if (n < 0 && n != -EAGAIN)
-		tb_frame_reset(&device->frame);
+	/* after an error `lost` follows: until then half a code stays half a code */
 	return any;
 }
 

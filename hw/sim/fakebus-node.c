@@ -134,13 +134,15 @@ close_wire(struct node *node)
 	if (node->watch)
 		g_source_remove(node->watch);
 	node->watch = 0;
+	/* The name goes first: the kernel gives a free number to the next who asks for one, and who
+	 * opened the name then would have a stranger's line. */
+	unlink(path);
+	g_free(path);
 	if (node->slave >= 0)
 		close(node->slave);
 	if (node->master >= 0)
 		close(node->master);
 	node->slave = node->master = -1;
-	unlink(path);
-	g_free(path);
 }
 
 void

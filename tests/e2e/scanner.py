@@ -20,20 +20,22 @@ KINDS = ['scan', 'card', 'customer', 'device']
 
 
 class Wire:
-    """A pseudo-terminal under a name: the far end of a scanner's cable."""
+    """A pseudo-terminal under a name: the far end of a scanner's cable. The near end is held open, or
+    else the kernel would give its number to the next who asks, and the name would lead there."""
 
     def __init__(self, link):
-        self.link = link
+        self.link, self.slave = link, None
         self.plug()
 
     def plug(self):
-        self.master, slave = pty.openpty()
-        tty.setraw(slave, termios.TCSANOW)
-        name = os.ttyname(slave)
-        os.close(slave)
+        old = self.slave
+        self.master, self.slave = pty.openpty()
+        tty.setraw(self.slave, termios.TCSANOW)
         if os.path.islink(self.link):
             os.unlink(self.link)
-        os.symlink(name, self.link)
+        os.symlink(os.ttyname(self.slave), self.link)
+        if old is not None:
+            os.close(old)
 
     def send(self, data):
         while data:

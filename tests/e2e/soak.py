@@ -9,19 +9,17 @@ import argparse
 import http.client
 import json
 import os
-import pty
 import statistics
 import sys
-import termios
 import threading
 import time
-import tty
 
 sys.path.insert(0, os.path.dirname(__file__))
 from bridge import PATIENCE, Refused, program
 from bus import sanitizer_of
 from hubs import Hub, Till
 from paper import Paper, configuration
+from scanner import Wire
 from tap import Tap
 
 RATE = 50
@@ -59,32 +57,6 @@ class Web:
         if self.connection:
             self.connection.close()
         self.connection = None
-
-
-class Scanner:
-    """A cable that is pulled and plugged; what is read while nobody listens is lost, as on a counter."""
-
-    def __init__(self, link):
-        self.link, self.master = link, None
-        self.plug()
-
-    def plug(self):
-        self.master, slave = pty.openpty()
-        tty.setraw(slave, termios.TCSANOW)
-        name = os.ttyname(slave)
-        os.close(slave)
-        if os.path.islink(self.link):
-            os.unlink(self.link)
-        os.symlink(name, self.link)
-
-    def scan(self, code):
-        try:
-            os.write(self.master, code.encode() + b'\r')
-        except OSError:
-            pass
-
-    def pull(self):
-        os.close(self.master)
 
 
 class Desk(threading.Thread):
@@ -162,7 +134,7 @@ class Counter(threading.Thread):
             self.error = error
 
     def turn(self, till, i):
-        self.scanner.scan('TB:NOBODY')
+        self.scanner.send(b'TB:NOBODY\r')
         if i % 4 == 1 and len(till.call('print.list')['jobs']) < QUEUE:  # nobody prints on and on without paper
             till.call('print.document', {'key': f'd{i}', 'document': {'blocks': [{'text': f'Ticket {i}'},
                                                                                  {'cut': True}]}})
@@ -184,7 +156,7 @@ def soak(seconds):
     paper = Paper()
     hub = Hub()
     link = os.path.join(hub.folder, 'scanner')
-    scanner = Scanner(link)
+    scanner = Wire(link)
     with open(hub.conf, 'a', encoding='utf-8') as file:
         file.write(configuration(paper) + f'[device counter]\ndriver = scanner-serial\naddress = pty:{link}\n'
                    'terminator = cr\ndebounce = 0s\n')
