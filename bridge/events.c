@@ -31,6 +31,22 @@ struct kept {
 	size_t len;
 };
 
+static const char schema[] =
+	"CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, notice TEXT NOT NULL,"
+	" audience TEXT, line TEXT NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS event_numbers (id INTEGER PRIMARY KEY CHECK (id = 1),"
+	" reserved INTEGER NOT NULL);";
+
+enum statement { INSERT, DELETE, RESERVE, STATEMENTS };
+
+static const char *const texts[STATEMENTS] = {
+	[INSERT] = "INSERT OR REPLACE INTO events (seq, notice, audience, line)"
+		   " VALUES (?, ?, ?, ?)",
+	[DELETE] = "DELETE FROM events WHERE seq <= ?",
+	[RESERVE] = "INSERT INTO event_numbers (id, reserved) VALUES (1, ?)"
+		    " ON CONFLICT (id) DO UPDATE SET reserved = excluded.reserved",
+};
+
 struct tb_events {
 	struct tb_bridge *bridge;
 	struct kept ring[TB_EVENTS_KEPT];
@@ -45,7 +61,7 @@ struct tb_events {
 	uint64_t unsure_before;
 	bool setting; /* the timer is set */
 	struct tb_source *timer;
-	sqlite3_stmt *insert, *delete, *reserve;
+	sqlite3_stmt *statements[STATEMENTS];
 	tb_event_sink_fn sink;
 	void *sink_userdata;
 };
@@ -133,13 +149,11 @@ static int
 reserve(struct tb_events *events, uint64_t up_to)
 {
 	struct tb_state *state = events->bridge->state;
-	int r = tb_state_begin(state);
+	_cleanup_statement_ sqlite3_stmt *stmt = events->statements[RESERVE];
+	int r;
 
-	if (r < 0)
-		return r;
-	sqlite3_bind_int64(events->reserve, 1, (sqlite3_int64)up_to);
-	r = tb_sqlite_errno(sqlite3_step(events->reserve));
-	sqlite3_reset(events->reserve);
+	sqlite3_bind_int64(stmt, 1, (sqlite3_int64)up_to);
+	r = tb_state_run(state, stmt);
 	if (r < 0)
 		return r;
 	events->asked = up_to;
@@ -170,43 +184,41 @@ written(int error, void *userdata)
 static int
 insert(struct tb_events *events, const struct kept *kept)
 {
-	sqlite3_stmt *stmt = events->insert;
-	int r;
+	_cleanup_statement_ sqlite3_stmt *stmt = events->statements[INSERT];
 
 	sqlite3_bind_int64(stmt, 1, (sqlite3_int64)kept->seq);
-	sqlite3_bind_text(stmt, 2, words[kept->notice], -1, SQLITE_STATIC);
-	sqlite3_bind_text(stmt, 3, kept->audience, -1, SQLITE_STATIC);
+	tb_bind_text(stmt, 2, words[kept->notice]);
+	tb_bind_text(stmt, 3, kept->audience);
 	sqlite3_bind_text(stmt, 4, kept->line, (int)kept->len, SQLITE_STATIC);
-	r = tb_sqlite_errno(sqlite3_step(stmt));
-	sqlite3_reset(stmt);
-	sqlite3_clear_bindings(stmt);
-	return r;
+	return tb_state_run(events->bridge->state, stmt);
+}
+
+static int
+drop_old(struct tb_events *events)
+{
+	_cleanup_statement_ sqlite3_stmt *stmt = events->statements[DELETE];
+
+	sqlite3_bind_int64(stmt, 1, (sqlite3_int64)events->gap_before);
+	return tb_state_run(events->bridge->state, stmt);
 }
 
 /* Writes what is not written yet and drops what is kept no longer, with the turn's transaction. */
 static int
 write_behind(struct tb_events *events)
 {
-	struct tb_state *state = events->bridge->state;
 	int r = 0;
 
 	if (events->last <= events->writing)
 		return 0;
-	r = tb_state_begin(state);
-	if (r < 0)
-		return r;
 	for (size_t i = 0; i < events->n && r >= 0; i++)
 		if (at(events, i)->seq > events->writing)
 			r = insert(events, at(events, i));
-	if (r >= 0) {
-		sqlite3_bind_int64(events->delete, 1, (sqlite3_int64)events->gap_before);
-		r = tb_sqlite_errno(sqlite3_step(events->delete));
-		sqlite3_reset(events->delete);
-	}
+	if (r >= 0)
+		r = drop_old(events);
 	if (r < 0)
 		return r;
 	events->writing = events->last;
-	return tb_state_after_commit(state, written, events);
+	return tb_state_after_commit(events->bridge->state, written, events);
 }
 
 static void
@@ -349,31 +361,6 @@ tb_events_replay(struct tb_events *events, uint64_t since, tb_event_sink_fn fn, 
 	return tb_events_reaches(events, since);
 }
 
-static const char schema[] =
-	"CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, notice TEXT NOT NULL,"
-	" audience TEXT, line TEXT NOT NULL);"
-	"CREATE TABLE IF NOT EXISTS event_numbers (id INTEGER PRIMARY KEY CHECK (id = 1),"
-	" reserved INTEGER NOT NULL);";
-
-static int
-prepare(struct tb_events *events)
-{
-	sqlite3 *db = tb_state_db(events->bridge->state);
-	int rc = sqlite3_prepare_v3(db,
-		"INSERT OR REPLACE INTO events (seq, notice, audience, line) VALUES (?, ?, ?, ?)",
-		-1, SQLITE_PREPARE_PERSISTENT, &events->insert, NULL);
-
-	if (rc == SQLITE_OK)
-		rc = sqlite3_prepare_v3(db, "DELETE FROM events WHERE seq <= ?", -1,
-			SQLITE_PREPARE_PERSISTENT, &events->delete, NULL);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_prepare_v3(db,
-			"INSERT INTO event_numbers (id, reserved) VALUES (1, ?)"
-			" ON CONFLICT (id) DO UPDATE SET reserved = excluded.reserved",
-			-1, SQLITE_PREPARE_PERSISTENT, &events->reserve, NULL);
-	return tb_sqlite_errno(rc);
-}
-
 static int
 load_row(struct tb_events *events, sqlite3_stmt *stmt)
 {
@@ -447,7 +434,7 @@ tb_events_new(struct tb_bridge *bridge, struct tb_events **ret)
 	events->bridge = bridge;
 	r = tb_sqlite_errno(sqlite3_exec(db, schema, NULL, NULL, NULL));
 	if (r >= 0)
-		r = prepare(events);
+		r = tb_state_prepare(bridge->state, texts, events->statements, STATEMENTS);
 	if (r >= 0)
 		r = load(events);
 	if (r >= 0)
@@ -486,9 +473,8 @@ tb_events_free(struct tb_events *events)
 				"the last events are not written to state.db: %s", strerror(-r));
 	}
 	tb_source_remove(&events->timer);
-	sqlite3_finalize(events->insert);
-	sqlite3_finalize(events->delete);
-	sqlite3_finalize(events->reserve);
+	for (size_t i = 0; i < STATEMENTS; i++)
+		sqlite3_finalize(events->statements[i]);
 	while (events->n > 0)
 		kept_done(at(events, --events->n));
 	free(events);

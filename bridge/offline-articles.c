@@ -71,12 +71,6 @@ struct tb_offline_articles_kept {
 	struct fetching *fetching;
 };
 
-static int
-run(sqlite3_stmt *stmt)
-{
-	return tb_sqlite_errno(sqlite3_step(stmt));
-}
-
 /* ---- fetching ----------------------------------------------------------------------------- */
 
 static int
@@ -99,7 +93,7 @@ keep_article(struct tb_offline_articles_kept *articles, const json_t *article, i
 	sqlite3_bind_int64(stmt, 6, tb_offline_int(article, "points"));
 	sqlite3_bind_int64(stmt, 7, tb_offline_int(article, "points_price"));
 	sqlite3_bind_int64(stmt, 8, fetch);
-	return run(stmt);
+	return tb_state_run(articles->offline->bridge->state, stmt);
 }
 
 static int
@@ -111,12 +105,12 @@ finish(struct tb_offline_articles_kept *articles, int64_t stamp)
 	int r;
 
 	sqlite3_bind_int64(drop, 1, stamp);
-	r = run(drop);
+	r = tb_state_run(articles->offline->bridge->state, drop);
 	if (r < 0)
 		return r;
 	sqlite3_bind_int64(seen, 1, stamp);
 	sqlite3_bind_int64(seen, 2, now);
-	r = run(seen);
+	r = tb_state_run(articles->offline->bridge->state, seen);
 	if (r < 0)
 		return r;
 	articles->stamp = stamp;
@@ -141,7 +135,7 @@ keep_page(struct fetching *fetching, const json_t *result)
 	struct tb_offline_articles_kept *articles = fetching->articles;
 	const json_t *list = json_object_get(result, "articles"), *article;
 	size_t i;
-	int r = tb_state_begin(articles->offline->bridge->state);
+	int r = 0;
 
 	json_array_foreach(list, i, article)
 		if (r == 0)
@@ -412,9 +406,10 @@ tb_offline_articles_new(struct tb_offline *offline, struct tb_offline_articles_k
 	if (!articles)
 		return -ENOMEM;
 	articles->offline = offline;
-	r = tb_offline_make_tables(offline, schema);
+	r = tb_state_make_tables(offline->bridge->state, schema);
 	if (r == 0)
-		r = tb_offline_prepare(offline, texts, articles->statements, STATEMENTS);
+		r = tb_state_prepare(
+			offline->bridge->state, texts, articles->statements, STATEMENTS);
 	if (r == 0)
 		r = load_seen(articles);
 	if (r < 0) {

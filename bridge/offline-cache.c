@@ -106,14 +106,6 @@ tb_offline_customer_done(struct tb_offline_customer *customer)
 	*customer = (struct tb_offline_customer){0};
 }
 
-static int
-run(struct tb_offline_cache *cache, sqlite3_stmt *stmt)
-{
-	int r = tb_state_begin(cache->bridge->state);
-
-	return r < 0 ? r : tb_sqlite_errno(sqlite3_step(stmt));
-}
-
 static int64_t
 oldest_us(const struct tb_offline_cache *cache)
 {
@@ -279,7 +271,7 @@ int
 tb_offline_cache_new(struct tb_bridge *bridge, struct tb_offline_cache **ret)
 {
 	struct tb_offline_cache *cache = calloc(1, sizeof(*cache));
-	int rc = SQLITE_OK, r;
+	int r;
 
 	if (!cache)
 		return -ENOMEM;
@@ -287,11 +279,8 @@ tb_offline_cache_new(struct tb_bridge *bridge, struct tb_offline_cache **ret)
 	r = load_key(cache);
 	if (r == 0)
 		r = make_tables(cache);
-	for (size_t i = 0; i < STATEMENTS && r == 0 && rc == SQLITE_OK; i++)
-		rc = sqlite3_prepare_v3(tb_state_db(bridge->state), texts[i], -1,
-			SQLITE_PREPARE_PERSISTENT, &cache->statements[i], NULL);
 	if (r == 0)
-		r = tb_sqlite_errno(rc);
+		r = tb_state_prepare(bridge->state, texts, cache->statements, STATEMENTS);
 	if (r == 0)
 		r = count_rows(cache);
 	if (r < 0) {
@@ -393,7 +382,7 @@ drop_names(struct tb_offline_cache *cache, int64_t seq, bool aliases)
 		sqlite3_bind_int(stmt, 2, TB_OFFLINE_NAME_ALIAS);
 	if (!aliases)
 		sqlite3_bind_int(stmt, 3, TB_OFFLINE_NAME_QUEUED);
-	return run(cache, stmt);
+	return tb_state_run(cache->bridge->state, stmt);
 }
 
 static int
@@ -403,7 +392,7 @@ forget_row(struct tb_offline_cache *cache, int64_t seq)
 	int r;
 
 	sqlite3_bind_int64(stmt, 1, seq);
-	r = run(cache, stmt);
+	r = tb_state_run(cache->bridge->state, stmt);
 	if (r == 0 && sqlite3_changes(tb_state_db(cache->bridge->state)) > 0)
 		cache->count--;
 	return r < 0 ? r : drop_names(cache, seq, true);
@@ -441,7 +430,7 @@ write_row(struct tb_offline_cache *cache, struct tb_offline_customer *customer, 
 	sqlite3_bind_int(stmt, 5, customer->contact);
 	sqlite3_bind_int64(stmt, 6, customer->names);
 	sqlite3_bind_text(stmt, 7, body, -1, SQLITE_STATIC);
-	r = run(cache, stmt);
+	r = tb_state_run(cache->bridge->state, stmt);
 	if (r < 0 || customer->seq)
 		return r;
 	customer->seq = sqlite3_last_insert_rowid(tb_state_db(cache->bridge->state));
@@ -458,7 +447,7 @@ tb_offline_cache_add_name(
 	sqlite3_bind_blob(stmt, 1, name->hash, TB_OFFLINE_HASH_SIZE, SQLITE_STATIC);
 	sqlite3_bind_int64(stmt, 2, seq);
 	sqlite3_bind_int(stmt, 3, (int)name->state);
-	return run(cache, stmt);
+	return tb_state_run(cache->bridge->state, stmt);
 }
 
 static int
@@ -467,7 +456,7 @@ rename_owners(struct tb_offline_cache *cache, const struct tb_offline_name *name
 	_cleanup_statement_ sqlite3_stmt *stmt = cache->statements[RENAME];
 
 	sqlite3_bind_blob(stmt, 1, name->hash, TB_OFFLINE_HASH_SIZE, SQLITE_STATIC);
-	return run(cache, stmt);
+	return tb_state_run(cache->bridge->state, stmt);
 }
 
 int
@@ -480,7 +469,7 @@ tb_offline_cache_deny_name(struct tb_offline_cache *cache, const struct tb_offli
 		return r;
 	sqlite3_bind_blob(stmt, 1, name->hash, TB_OFFLINE_HASH_SIZE, SQLITE_STATIC);
 	sqlite3_bind_int(stmt, 2, TB_OFFLINE_NAME_QUEUED);
-	return run(cache, stmt);
+	return tb_state_run(cache->bridge->state, stmt);
 }
 
 int
@@ -492,7 +481,7 @@ tb_offline_cache_drop_name(struct tb_offline_cache *cache, const struct tb_offli
 	if (r < 0)
 		return r;
 	sqlite3_bind_blob(stmt, 1, name->hash, TB_OFFLINE_HASH_SIZE, SQLITE_STATIC);
-	return run(cache, stmt);
+	return tb_state_run(cache->bridge->state, stmt);
 }
 
 /* Names in any order; never 0. */

@@ -124,14 +124,6 @@ now_us(const struct tb_offline_grants *grants)
 	return tb_loop_wall_us(grants->offline->bridge->loop);
 }
 
-static int
-run(struct tb_offline_grants *grants, sqlite3_stmt *stmt)
-{
-	int r = tb_state_begin(grants->offline->bridge->state);
-
-	return r < 0 ? r : tb_sqlite_errno(sqlite3_step(stmt));
-}
-
 static void
 bind_text(sqlite3_stmt *stmt, int at, const char *text)
 {
@@ -182,7 +174,7 @@ tb_offline_grants_add(struct tb_offline_grants *grants, const struct tb_offline_
 	bind_text(release, 1, grant->sale);
 	bind_text(release, 2, grant->till);
 	bind_text(release, 3, grant->site);
-	r = run(grants, release);
+	r = tb_state_run(grants->offline->bridge->state, release);
 	if (r < 0)
 		return r;
 	bind_text(stmt, 1, grant->id);
@@ -200,7 +192,7 @@ tb_offline_grants_add(struct tb_offline_grants *grants, const struct tb_offline_
 	bind_text(stmt, 13, counts);
 	bind_text(stmt, 14, granted);
 	grants->any_open = true;
-	return run(grants, stmt);
+	return tb_state_run(grants->offline->bridge->state, stmt);
 }
 
 json_t *
@@ -330,7 +322,7 @@ set_state(struct tb_offline_grants *grants, enum statement which, const char *id
 	_cleanup_statement_ sqlite3_stmt *stmt = grants->statements[which];
 
 	bind_text(stmt, 1, id);
-	return run(grants, stmt);
+	return tb_state_run(grants->offline->bridge->state, stmt);
 }
 
 int
@@ -348,7 +340,7 @@ end_sale(struct tb_offline_grants *grants, const json_t *params, bool deduction)
 	bind_text(stmt, 1, tb_offline_text(params, "sale"));
 	bind_text(stmt, 2, tb_offline_text(params, "customer"));
 	sqlite3_bind_int(stmt, 3, deduction ? 1 : -1);
-	return run(grants, stmt);
+	return tb_state_run(grants->offline->bridge->state, stmt);
 }
 
 static int
@@ -358,7 +350,7 @@ drop_passage(struct tb_offline_grants *grants, const json_t *params)
 
 	bind_text(stmt, 1, tb_offline_text(params, "customer"));
 	bind_text(stmt, 2, tb_offline_text(params, "sale"));
-	return run(grants, stmt);
+	return tb_state_run(grants->offline->bridge->state, stmt);
 }
 
 int
@@ -413,7 +405,7 @@ tb_offline_grants_queued(struct tb_offline_grants *grants, const json_t *params)
 	sqlite3_bind_int64(stmt, 3, at);
 	sqlite3_bind_int64(stmt, 4, now_us(grants));
 	grants->any_waiting = true;
-	return run(grants, stmt);
+	return tb_state_run(grants->offline->bridge->state, stmt);
 }
 
 /* ---- keys --------------------------------------------------------------------------------- */
@@ -477,7 +469,7 @@ tb_offline_reply_add(
 	sqlite3_bind_int64(stmt, 4, now_us(grants));
 	sqlite3_bind_blob(stmt, 5, hash, sizeof(hash), SQLITE_STATIC);
 	sqlite3_bind_text64(stmt, 6, answer->data, answer->len, SQLITE_STATIC, SQLITE_UTF8);
-	return run(grants, stmt);
+	return tb_state_run(grants->offline->bridge->state, stmt);
 }
 
 /* ---- start and stop ----------------------------------------------------------------------- */
@@ -493,7 +485,7 @@ tb_offline_grants_prune(struct tb_offline_grants *grants)
 
 		sqlite3_bind_int64(stmt, 1, now_us(grants) - KEPT_US);
 		sqlite3_bind_int64(stmt, 2, PRUNE_PIECE);
-		r = run(grants, stmt);
+		r = tb_state_run(grants->offline->bridge->state, stmt);
 	}
 	return r;
 }
@@ -507,9 +499,9 @@ tb_offline_grants_new(struct tb_offline *offline, struct tb_offline_grants **ret
 	if (!grants)
 		return -ENOMEM;
 	grants->offline = offline;
-	r = tb_offline_make_tables(offline, schema);
+	r = tb_state_make_tables(offline->bridge->state, schema);
 	if (r == 0)
-		r = tb_offline_prepare(offline, texts, grants->statements, STATEMENTS);
+		r = tb_state_prepare(offline->bridge->state, texts, grants->statements, STATEMENTS);
 	if (r == 0)
 		r = tb_offline_grants_look(grants);
 	if (r < 0) {

@@ -47,10 +47,6 @@ void tb_offline_write_stale(struct tb_offline *offline, struct tb_jsonw *w, int6
 void tb_offline_write_time(
 	struct tb_offline *offline, struct tb_jsonw *w, const char *name, int64_t at);
 void tb_offline_write_json(struct tb_jsonw *w, const char *name, const json_t *value);
-/* Executes the CREATE statements in a transaction of its own. */
-int tb_offline_make_tables(struct tb_offline *offline, const char *schema);
-int tb_offline_prepare(
-	struct tb_offline *offline, const char *const *texts, sqlite3_stmt **statements, size_t n);
 
 /* ---- offline-names.c ---- */
 

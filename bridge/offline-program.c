@@ -301,7 +301,7 @@ tb_offline_programs_new(struct tb_offline *offline, struct tb_offline_programs *
 	if (!programs)
 		return -ENOMEM;
 	programs->offline = offline;
-	r = tb_offline_make_tables(offline, schema);
+	r = tb_state_make_tables(offline->bridge->state, schema);
 	if (r == 0)
 		r = load(programs);
 	if (r == 0)

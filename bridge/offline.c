@@ -101,36 +101,6 @@ tb_offline_write_json(struct tb_jsonw *w, const char *name, const json_t *value)
 		w->buf->error = -ENOMEM;
 }
 
-/* ---- tables ------------------------------------------------------------------------------- */
-
-int
-tb_offline_make_tables(struct tb_offline *offline, const char *schema)
-{
-	struct tb_state *state = offline->bridge->state;
-	int r = tb_state_begin(state);
-
-	if (r < 0)
-		return r;
-	r = tb_sqlite_errno(sqlite3_exec(tb_state_db(state), schema, NULL, NULL, NULL));
-	if (r < 0)
-		tb_state_doom(state, r);
-	/* Statements are made for tables that stay. */
-	return tb_state_flush(state);
-}
-
-int
-tb_offline_prepare(
-	struct tb_offline *offline, const char *const *texts, sqlite3_stmt **statements, size_t n)
-{
-	sqlite3 *db = tb_state_db(offline->bridge->state);
-	int rc = SQLITE_OK;
-
-	for (size_t i = 0; i < n && rc == SQLITE_OK; i++)
-		rc = sqlite3_prepare_v3(
-			db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &statements[i], NULL);
-	return tb_sqlite_errno(rc);
-}
-
 /* ---- learning ----------------------------------------------------------------------------- */
 
 static void

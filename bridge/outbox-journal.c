@@ -209,12 +209,6 @@ tb_outbox_journal_free(struct tb_outbox_journal *journal)
 	free(journal);
 }
 
-static int
-run(sqlite3_stmt *stmt)
-{
-	return tb_sqlite_errno(sqlite3_step(stmt));
-}
-
 static int64_t
 now_us(const struct tb_outbox_journal *journal)
 {
@@ -222,44 +216,30 @@ now_us(const struct tb_outbox_journal *journal)
 }
 
 static int
-prepare(struct tb_outbox_journal *journal)
+load_last(struct tb_outbox_journal *journal)
 {
-	sqlite3 *db = tb_state_db(journal->bridge->state);
-	int rc = SQLITE_OK;
+	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[LAST];
+	int rc = sqlite3_step(stmt);
 
-	for (size_t i = 0; i < STATEMENTS && rc == SQLITE_OK; i++)
-		rc = sqlite3_prepare_v3(
-			db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &journal->statements[i], NULL);
-	if (rc == SQLITE_OK) {
-		_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[LAST];
-
-		rc = sqlite3_step(stmt);
-		if (rc == SQLITE_ROW)
-			journal->last = sqlite3_column_int64(stmt, 0);
-	}
+	if (rc == SQLITE_ROW)
+		journal->last = sqlite3_column_int64(stmt, 0);
 	return tb_sqlite_errno(rc);
 }
 
 int
 tb_outbox_journal_new(struct tb_bridge *bridge, struct tb_outbox_journal **ret)
 {
-	struct tb_outbox_journal *journal;
-	int r = tb_state_begin(bridge->state);
+	struct tb_outbox_journal *journal = calloc(1, sizeof(*journal));
+	int r;
 
-	if (r < 0)
-		return r;
-	r = tb_sqlite_errno(sqlite3_exec(tb_state_db(bridge->state), schema, NULL, NULL, NULL));
-	if (r < 0)
-		tb_state_doom(bridge->state, r);
-	/* Statements are made for tables that stay. */
-	r = tb_state_flush(bridge->state);
-	if (r < 0)
-		return r;
-	journal = calloc(1, sizeof(*journal));
 	if (!journal)
 		return -ENOMEM;
 	journal->bridge = bridge;
-	r = prepare(journal);
+	r = tb_state_make_tables(bridge->state, schema);
+	if (r == 0)
+		r = tb_state_prepare(bridge->state, texts, journal->statements, STATEMENTS);
+	if (r == 0)
+		r = load_last(journal);
 	if (r < 0) {
 		tb_outbox_journal_free(journal);
 		return r;
@@ -362,10 +342,8 @@ tb_outbox_journal_add(struct tb_outbox_journal *journal, struct tb_outbox_row *r
 	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[ADD];
 	const char *const between[] = {
 		row->by, row->key, row->sale, row->day, row->account, row->drawn};
-	int r = tb_state_begin(journal->bridge->state);
+	int r;
 
-	if (r < 0)
-		return r;
 	row->since_us = now_us(journal);
 	sqlite3_bind_int64(stmt, 1, journal->last + 1);
 	tb_bind_text(stmt, 2, methods[row->op]);
@@ -379,7 +357,7 @@ tb_outbox_journal_add(struct tb_outbox_journal *journal, struct tb_outbox_row *r
 	sqlite3_bind_blob(stmt, 14, row->hash, TB_OUTBOX_HASH_SIZE, SQLITE_STATIC);
 	tb_bind_text(stmt, 15, row->params);
 	tb_bind_text(stmt, 16, row->answer);
-	r = run(stmt);
+	r = tb_state_run(journal->bridge->state, stmt);
 	if (r < 0)
 		return r;
 	/* Numbers are not used again, also not those of rows that are dropped. */
@@ -467,141 +445,106 @@ tb_outbox_journal_waiter(
 
 /* ---- what became of it ---- */
 
-/* The statement with seq as its first parameter, within the turn's transaction. */
+/* A statement whose one parameter is seq. */
 static int
-begin(struct tb_outbox_journal *journal, enum statement which, int64_t seq, sqlite3_stmt **ret)
+run_for(struct tb_outbox_journal *journal, enum statement which, int64_t seq)
 {
-	int r = tb_state_begin(journal->bridge->state);
+	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[which];
 
-	if (r < 0)
-		return r;
-	*ret = journal->statements[which];
-	sqlite3_bind_int64(*ret, 1, seq);
-	return 0;
-}
-
-/* Runs it and lets go of what was bound. */
-static int
-finish(sqlite3_stmt *stmt)
-{
-	int r = run(stmt);
-
-	tb_statement_rewind(&stmt);
-	return r;
+	sqlite3_bind_int64(stmt, 1, seq);
+	return tb_state_run(journal->bridge->state, stmt);
 }
 
 int
 tb_outbox_journal_failed(struct tb_outbox_journal *journal, int64_t seq, enum tb_outbox_state state,
 	const char *error)
 {
-	sqlite3_stmt *stmt;
-	int r = begin(journal, FAILED, seq, &stmt);
+	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[FAILED];
 
-	if (r < 0)
-		return r;
+	sqlite3_bind_int64(stmt, 1, seq);
 	tb_bind_text(stmt, 2, words[state]);
 	tb_bind_text(stmt, 3, error);
 	sqlite3_bind_int64(stmt, 4, now_us(journal));
-	return finish(stmt);
+	return tb_state_run(journal->bridge->state, stmt);
 }
 
 int
 tb_outbox_journal_sending(struct tb_outbox_journal *journal, int64_t seq)
 {
-	sqlite3_stmt *stmt;
-	int r = begin(journal, SENDING, seq, &stmt);
-
-	return r < 0 ? r : finish(stmt);
+	return run_for(journal, SENDING, seq);
 }
 
 int
 tb_outbox_journal_confirm(struct tb_outbox_journal *journal, int64_t seq, const char *theirs,
 	const char *answer, size_t len)
 {
-	sqlite3_stmt *stmt;
-	int r = begin(journal, CONFIRM, seq, &stmt);
+	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[CONFIRM];
 
-	if (r < 0)
-		return r;
+	sqlite3_bind_int64(stmt, 1, seq);
 	sqlite3_bind_int64(stmt, 2, now_us(journal));
 	if (answer)
 		sqlite3_bind_text64(stmt, 3, answer, len, SQLITE_STATIC, SQLITE_UTF8);
 	tb_bind_text(stmt, 4, theirs);
-	return finish(stmt);
+	return tb_state_run(journal->bridge->state, stmt);
 }
 
 int
 tb_outbox_journal_refuse(struct tb_outbox_journal *journal, int64_t seq, const char *error)
 {
-	sqlite3_stmt *stmt;
-	int r = begin(journal, REFUSE, seq, &stmt);
+	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[REFUSE];
 
-	if (r < 0)
-		return r;
+	sqlite3_bind_int64(stmt, 1, seq);
 	tb_bind_text(stmt, 2, error);
 	sqlite3_bind_int64(stmt, 3, now_us(journal));
-	return finish(stmt);
+	return tb_state_run(journal->bridge->state, stmt);
 }
 
 int
 tb_outbox_journal_requeue(struct tb_outbox_journal *journal, int64_t seq)
 {
-	sqlite3_stmt *stmt;
-	int r = begin(journal, REQUEUE, seq, &stmt);
-
-	return r < 0 ? r : finish(stmt);
+	return run_for(journal, REQUEUE, seq);
 }
 
 int
 tb_outbox_journal_tell(struct tb_outbox_journal *journal, int64_t seq, const char *drawn,
 	const char *answer, size_t len)
 {
-	sqlite3_stmt *stmt;
-	int r = begin(journal, TELL, seq, &stmt);
+	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[TELL];
 
-	if (r < 0)
-		return r;
+	sqlite3_bind_int64(stmt, 1, seq);
 	if (answer)
 		sqlite3_bind_text64(stmt, 2, answer, len, SQLITE_STATIC, SQLITE_UTF8);
 	tb_bind_text(stmt, 3, drawn);
-	return finish(stmt);
+	return tb_state_run(journal->bridge->state, stmt);
 }
 
 int
 tb_outbox_journal_drop(struct tb_outbox_journal *journal, int64_t seq)
 {
-	sqlite3_stmt *stmt;
-	int r = begin(journal, DROP, seq, &stmt);
-
-	return r < 0 ? r : finish(stmt);
+	return run_for(journal, DROP, seq);
 }
 
 int
 tb_outbox_journal_forget(struct tb_outbox_journal *journal, const char *account)
 {
 	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[FORGET];
-	int r = tb_state_begin(journal->bridge->state);
 
-	if (r < 0)
-		return r;
 	tb_bind_text(stmt, 1, account);
-	return run(stmt);
+	return tb_state_run(journal->bridge->state, stmt);
 }
 
 int
 tb_outbox_journal_settle(struct tb_outbox_journal *journal, int64_t seq,
 	const struct tb_outbox_settlement *settlement)
 {
-	sqlite3_stmt *stmt;
-	int r = begin(journal, SETTLE, seq, &stmt);
+	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[SETTLE];
 
-	if (r < 0)
-		return r;
+	sqlite3_bind_int64(stmt, 1, seq);
 	tb_bind_text(stmt, 2, settlement->key);
 	tb_bind_text(stmt, 3, settlement->reason);
 	tb_bind_text(stmt, 4, settlement->by);
 	sqlite3_bind_int64(stmt, 5, now_us(journal));
-	return finish(stmt);
+	return tb_state_run(journal->bridge->state, stmt);
 }
 
 int
@@ -673,11 +616,8 @@ int
 tb_outbox_journal_prune(struct tb_outbox_journal *journal)
 {
 	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[PRUNE];
-	int r = tb_state_begin(journal->bridge->state);
 
-	if (r < 0)
-		return r;
 	sqlite3_bind_int64(stmt, 1, now_us(journal) - TB_OUTBOX_KEPT_US);
 	sqlite3_bind_int(stmt, 2, PRUNE_PIECE);
-	return run(stmt);
+	return tb_state_run(journal->bridge->state, stmt);
 }

@@ -136,38 +136,21 @@ tb_print_journal_free(struct tb_print_journal *journal)
 int
 tb_print_journal_new(struct tb_bridge *bridge, struct tb_print_journal **ret)
 {
-	struct tb_print_journal *journal;
-	sqlite3 *db = tb_state_db(bridge->state);
-	int rc = SQLITE_OK, r = tb_state_begin(bridge->state);
+	struct tb_print_journal *journal = calloc(1, sizeof(*journal));
+	int r;
 
-	if (r < 0)
-		return r;
-	r = tb_sqlite_errno(sqlite3_exec(db, schema, NULL, NULL, NULL));
-	if (r < 0)
-		tb_state_doom(bridge->state, r);
-	/* Statements are made for tables that stay. */
-	r = tb_state_flush(bridge->state);
-	if (r < 0)
-		return r;
-	journal = calloc(1, sizeof(*journal));
 	if (!journal)
 		return -ENOMEM;
 	journal->bridge = bridge;
-	for (size_t i = 0; i < STATEMENTS && rc == SQLITE_OK; i++)
-		rc = sqlite3_prepare_v3(
-			db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &journal->statements[i], NULL);
-	if (rc != SQLITE_OK) {
+	r = tb_state_make_tables(bridge->state, schema);
+	if (r == 0)
+		r = tb_state_prepare(bridge->state, texts, journal->statements, STATEMENTS);
+	if (r < 0) {
 		tb_print_journal_free(journal);
-		return tb_sqlite_errno(rc);
+		return r;
 	}
 	*ret = journal;
 	return 0;
-}
-
-static int
-run(sqlite3_stmt *stmt)
-{
-	return tb_sqlite_errno(sqlite3_step(stmt));
 }
 
 static int64_t
@@ -277,8 +260,6 @@ tb_print_journal_add(
 
 	if (r == 0)
 		r = draw_id(row->id);
-	if (r == 0)
-		r = tb_state_begin(journal->bridge->state);
 	if (r < 0)
 		return r;
 	tb_bind_text(stmt, 1, row->id);
@@ -289,7 +270,7 @@ tb_print_journal_add(
 	sqlite3_bind_int64(stmt, 5, now_us(journal));
 	sqlite3_bind_int64(stmt, 6, (int64_t)len);
 	sqlite3_bind_blob64(stmt, 7, len ? body : "", len, SQLITE_STATIC);
-	r = run(stmt);
+	r = tb_state_run(journal->bridge->state, stmt);
 	if (r < 0)
 		return r;
 	row->seq = sqlite3_last_insert_rowid(tb_state_db(journal->bridge->state));
@@ -339,12 +320,9 @@ int
 tb_print_journal_told(struct tb_print_journal *journal, int64_t seq)
 {
 	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[TOLD];
-	int r = tb_state_begin(journal->bridge->state);
 
-	if (r < 0)
-		return r;
 	sqlite3_bind_int64(stmt, 1, seq);
-	return run(stmt);
+	return tb_state_run(journal->bridge->state, stmt);
 }
 
 int
@@ -380,10 +358,7 @@ int
 tb_print_journal_set(struct tb_print_journal *journal, const struct tb_print_row *row)
 {
 	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[SET];
-	int r = tb_state_begin(journal->bridge->state);
 
-	if (r < 0)
-		return r;
 	sqlite3_bind_int64(stmt, 1, row->seq);
 	tb_bind_text(stmt, 2, tb_job_state_word(row->state));
 	tb_bind_text(stmt, 3, row->reason);
@@ -391,7 +366,7 @@ tb_print_journal_set(struct tb_print_journal *journal, const struct tb_print_row
 	sqlite3_bind_int64(stmt, 5, now_us(journal));
 	sqlite3_bind_int(stmt, 6, row->ended);
 	sqlite3_bind_int(stmt, 7, row->state == TB_JOB_SENT || row->state == TB_JOB_CONFIRMED);
-	return run(stmt);
+	return tb_state_run(journal->bridge->state, stmt);
 }
 
 int
@@ -441,15 +416,12 @@ tb_print_journal_add_key(struct tb_print_journal *journal, const struct tb_print
 	const char *answer, size_t len)
 {
 	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[ADD_KEY];
-	int r = tb_state_begin(journal->bridge->state);
 
-	if (r < 0)
-		return r;
 	bind_key(stmt, key);
 	sqlite3_bind_blob(stmt, 4, key->hash, TB_PRINT_HASH_SIZE, SQLITE_STATIC);
 	sqlite3_bind_text64(stmt, 5, answer, len, SQLITE_STATIC, SQLITE_UTF8);
 	sqlite3_bind_int64(stmt, 6, now_us(journal));
-	return run(stmt);
+	return tb_state_run(journal->bridge->state, stmt);
 }
 
 int
@@ -459,22 +431,21 @@ tb_print_journal_prune(struct tb_print_journal *journal)
 	_cleanup_statement_ sqlite3_stmt *many = journal->statements[PRUNE_MANY];
 	_cleanup_statement_ sqlite3_stmt *keys = journal->statements[PRUNE_KEYS];
 	int64_t now = now_us(journal);
-	int r = tb_state_begin(journal->bridge->state);
+	struct tb_state *state = journal->bridge->state;
+	int r;
 
-	if (r < 0)
-		return r;
 	sqlite3_bind_int64(old, 1, now - TB_PRINT_KEPT_US);
 	sqlite3_bind_int64(old, 2, now - COUPON_KEPT_US);
 	sqlite3_bind_int(old, 3, PRUNE_PIECE);
-	r = run(old);
+	r = tb_state_run(state, old);
 	if (r < 0)
 		return r;
 	sqlite3_bind_int64(many, 1, TB_PRINT_KEPT_MAX);
 	sqlite3_bind_int(many, 2, PRUNE_PIECE);
-	r = run(many);
+	r = tb_state_run(state, many);
 	if (r < 0)
 		return r;
 	sqlite3_bind_int64(keys, 1, now - TB_PRINT_KEPT_US - INT64_C(86400000000));
 	sqlite3_bind_int(keys, 2, PRUNE_PIECE);
-	return run(keys);
+	return tb_state_run(state, keys);
 }

@@ -138,6 +138,14 @@ tb_state_begin(struct tb_state *state)
 	return 0;
 }
 
+int
+tb_state_run(struct tb_state *state, sqlite3_stmt *stmt)
+{
+	int r = tb_state_begin(state);
+
+	return r < 0 ? r : tb_sqlite_errno(sqlite3_step(stmt));
+}
+
 void
 tb_state_doom(struct tb_state *state, int error)
 {
@@ -198,6 +206,31 @@ tb_state_flush(struct tb_state *state)
 	state->lost = 0;
 	tell(state, r);
 	return r;
+}
+
+int
+tb_state_make_tables(struct tb_state *state, const char *schema)
+{
+	int r = tb_state_begin(state);
+
+	if (r < 0)
+		return r;
+	r = tb_sqlite_errno(sqlite3_exec(state->db, schema, NULL, NULL, NULL));
+	if (r < 0)
+		tb_state_doom(state, r);
+	return tb_state_flush(state);
+}
+
+int
+tb_state_prepare(
+	struct tb_state *state, const char *const *texts, sqlite3_stmt **statements, size_t n)
+{
+	int rc = SQLITE_OK;
+
+	for (size_t i = 0; i < n && rc == SQLITE_OK; i++)
+		rc = sqlite3_prepare_v3(
+			state->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &statements[i], NULL);
+	return tb_sqlite_errno(rc);
 }
 
 /* The name of a new file must be on disk before what is promised to be in it. */

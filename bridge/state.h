@@ -29,6 +29,8 @@ sqlite3 *tb_state_db(struct tb_state *state);
  * at the end of the turn. 0 or negative errno (-ENOSPC, -EIO, -EROFS …), then nothing was begun.
  */
 int tb_state_begin(struct tb_state *state);
+/* The same, and then runs stmt, which gives no rows that anybody wants. */
+int tb_state_run(struct tb_state *state, sqlite3_stmt *stmt);
 
 /*
  * Calls fn once when the turn's transaction is on disk (error 0), or when it is lost (negative
@@ -50,6 +52,15 @@ void tb_state_doom(struct tb_state *state, int error);
  * waits for something. The result is what the waiters were told.
  */
 int tb_state_flush(struct tb_state *state);
+
+/*
+ * For a part that starts: executes its CREATE statements and commits, because statements are made
+ * for tables that stay; then makes its n kept statements from their texts, to be finalized by it
+ * also when that fails.
+ */
+int tb_state_make_tables(struct tb_state *state, const char *schema);
+int tb_state_prepare(
+	struct tb_state *state, const char *const *texts, sqlite3_stmt **statements, size_t n);
 
 /* Negative errno for a result code of SQLite; 0 for SQLITE_OK, SQLITE_ROW and SQLITE_DONE. */
 int tb_sqlite_errno(int rc);
