@@ -16,7 +16,6 @@
 #define ARTICLES_MAX 20000 /* what comes later in the order of codes is not known offline */
 #define PAGE_MAX 200
 #define PAGE_DEFAULT 50
-#define LOOK_BACK_MAX 200 /* lines of one basket that are compared with those before */
 
 static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS offline_article("
@@ -59,12 +58,12 @@ static const char *const texts[STATEMENTS] = {
 
 /* A fetch under way; outlives who began it. */
 struct fetching {
-	struct tb_offline_articles_kept *articles; /* NULL once they are gone */
-	int64_t stamp;                             /* that it will bring about */
+	struct tb_offline_articles *articles; /* NULL once they are gone */
+	int64_t stamp;                        /* that it will bring about */
 	size_t n;
 };
 
-struct tb_offline_articles_kept {
+struct tb_offline_articles {
 	struct tb_offline *offline;
 	sqlite3_stmt *statements[STATEMENTS];
 	int64_t stamp, as_of; /* 0: never fetched */
@@ -74,7 +73,7 @@ struct tb_offline_articles_kept {
 /* ---- fetching ----------------------------------------------------------------------------- */
 
 static int
-keep_article(struct tb_offline_articles_kept *articles, const json_t *article, int64_t fetch)
+keep_article(struct tb_offline_articles *articles, const json_t *article, int64_t fetch)
 {
 	_cleanup_statement_ sqlite3_stmt *stmt = articles->statements[ADD];
 	const char *code = tb_offline_text(article, "code"),
@@ -97,7 +96,7 @@ keep_article(struct tb_offline_articles_kept *articles, const json_t *article, i
 }
 
 static int
-finish(struct tb_offline_articles_kept *articles, int64_t stamp)
+finish(struct tb_offline_articles *articles, int64_t stamp)
 {
 	_cleanup_statement_ sqlite3_stmt *drop = articles->statements[DROP_OTHERS];
 	_cleanup_statement_ sqlite3_stmt *seen = articles->statements[SET_SEEN];
@@ -132,7 +131,7 @@ give_up(struct fetching *fetching)
 static int
 keep_page(struct fetching *fetching, const json_t *result)
 {
-	struct tb_offline_articles_kept *articles = fetching->articles;
+	struct tb_offline_articles *articles = fetching->articles;
 	const json_t *list = json_object_get(result, "articles"), *article;
 	size_t i;
 	int r = 0;
@@ -183,7 +182,7 @@ ask_page(struct fetching *fetching, const char *cursor)
 }
 
 void
-tb_offline_articles_stamp(struct tb_offline_articles_kept *articles, int64_t stamp)
+tb_offline_articles_stamp(struct tb_offline_articles *articles, int64_t stamp)
 {
 	struct fetching *fetching;
 
@@ -199,158 +198,65 @@ tb_offline_articles_stamp(struct tb_offline_articles_kept *articles, int64_t sta
 
 /* ---- finding ------------------------------------------------------------------------------ */
 
-static void
-article_free(struct tb_article *article)
+/* The article of the row, its strings borrowed until the next. */
+static struct tb_article
+read_row(sqlite3_stmt *stmt)
 {
-	if (!article)
-		return;
-	free((char *)article->code);
-	free((char *)article->label);
-	free((char *)article->ean);
-	free((char *)article->category);
-	free(article);
+	return (struct tb_article){
+		.code = (const char *)sqlite3_column_text(stmt, 0),
+		.label = (const char *)sqlite3_column_text(stmt, 1),
+		.ean = (const char *)sqlite3_column_text(stmt, 2),
+		.category = (const char *)sqlite3_column_text(stmt, 3),
+		.points = sqlite3_column_int64(stmt, 4),
+		.points_price = sqlite3_column_int64(stmt, 5),
+	};
 }
 
-TB_DEFINE_CLEANUP(struct tb_article *, article_free);
-
-void
-tb_offline_articles_done(struct tb_offline_articles *articles)
-{
-	for (size_t i = 0; i < articles->count; i++)
-		article_free(articles->items[i]);
-	free(articles->items);
-	*articles = (struct tb_offline_articles){0};
-}
-
-static const char *
-column(sqlite3_stmt *stmt, int at)
-{
-	return (const char *)sqlite3_column_text(stmt, at);
-}
-
-static bool
-copy_column(sqlite3_stmt *stmt, int at, const char **ret)
-{
-	const char *text = column(stmt, at);
-
-	*ret = text ? strdup(text) : NULL;
-	return !text || *ret;
-}
-
-/* The one article of that name, none when there are two. */
 static int
-find_by(struct tb_offline_articles_kept *articles, enum statement by, const char *name,
-	struct tb_article **ret)
+find_by(enum tb_reference by, const char *name, struct tb_article **ret, void *userdata)
 {
-	_cleanup_statement_ sqlite3_stmt *stmt = articles->statements[by];
-	_cleanup_(article_freep) struct tb_article *a = NULL;
+	static const enum statement statement[] = {
+		[TB_REFERENCE_CODE] = BY_CODE,
+		[TB_REFERENCE_EAN] = BY_EAN,
+		[TB_REFERENCE_LABEL] = BY_LABEL,
+	};
+	struct tb_offline_articles *articles = userdata;
+	_cleanup_statement_ sqlite3_stmt *stmt = articles->statements[statement[by]];
+	_cleanup_(tb_article_freep) struct tb_article *found = NULL;
+	struct tb_article row;
 	int rc;
 
-	if (!name)
-		return 0;
 	tb_bind_text(stmt, 1, name);
 	rc = sqlite3_step(stmt);
 	if (rc != SQLITE_ROW)
 		return tb_sqlite_errno(rc);
-	a = calloc(1, sizeof(*a));
-	if (!a || !copy_column(stmt, 0, &a->code) || !copy_column(stmt, 1, &a->label) ||
-		!copy_column(stmt, 2, &a->ean) || !copy_column(stmt, 3, &a->category))
+	row = read_row(stmt);
+	found = tb_article_copy(&row);
+	if (!found)
 		return -ENOMEM;
-	a->points = sqlite3_column_int64(stmt, 4);
-	a->points_price = sqlite3_column_int64(stmt, 5);
 	rc = sqlite3_step(stmt);
 	if (rc == SQLITE_DONE)
-		*ret = TAKE_PTR(a);
+		*ret = TAKE_PTR(found);
 	return tb_sqlite_errno(rc);
 }
 
-/* As the till names its articles first, then by what is surest. */
-static int
-find(struct tb_offline_articles_kept *articles, const struct tb_line *line, struct tb_article **ret)
-{
-	const char *setting = articles->offline->bridge->conf->product_reference;
-	_cleanup_free_ char *folded = line->label ? tb_text_fold(line->label) : NULL;
-	const struct {
-		enum statement by;
-		const char *name;
-		enum tb_reference reference;
-	} ways[] = {
-		{BY_CODE, line->code, TB_REFERENCE_CODE},
-		{BY_EAN, line->ean, TB_REFERENCE_EAN},
-		{BY_LABEL, folded, TB_REFERENCE_LABEL},
-	};
-	enum tb_reference first = TB_REFERENCE_LABEL;
-	int r = 0;
-
-	(void)tb_reference_from_word(setting, &first);
-	for (size_t i = 0; i < ARRAY_SIZE(ways); i++)
-		if (ways[i].reference == first)
-			r = find_by(articles, ways[i].by, ways[i].name, ret);
-	for (size_t i = 0; i < ARRAY_SIZE(ways) && r == 0 && !*ret; i++)
-		if (ways[i].reference != first)
-			r = find_by(articles, ways[i].by, ways[i].name, ret);
-	return r;
-}
-
-static bool
-same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
-static const struct tb_line *
-same_before(const struct tb_line *lines, size_t at)
-{
-	for (size_t i = at > LOOK_BACK_MAX ? at - LOOK_BACK_MAX : 0; i < at; i++)
-		if (same_text(lines[i].code, lines[at].code) &&
-			same_text(lines[i].ean, lines[at].ean) &&
-			same_text(lines[i].label, lines[at].label))
-			return &lines[i];
-	return NULL;
-}
-
 int
-tb_offline_articles_find(struct tb_offline_articles_kept *articles, struct tb_line *lines,
-	size_t n_lines, struct tb_offline_articles *ret)
+tb_offline_articles_find(struct tb_offline_articles *articles, struct tb_line *lines,
+	size_t n_lines, struct tb_basket_articles *ret)
 {
-	ret->items = calloc(n_lines + 1, sizeof(struct tb_article *));
-	if (!ret->items)
-		return -ENOMEM;
-	for (size_t i = 0; i < n_lines; i++) {
-		const struct tb_line *before = same_before(lines, i);
-		struct tb_article *article = NULL;
-		int r = before ? 0 : find(articles, &lines[i], &article);
+	enum tb_reference first = TB_REFERENCE_LABEL;
 
-		if (r < 0)
-			return r;
-		lines[i].imported = before ? before->imported : article;
-		if (article)
-			ret->items[ret->count++] = article;
-	}
-	return 0;
+	(void)tb_reference_from_word(articles->offline->bridge->conf->product_reference, &first);
+	return tb_basket_articles_find(lines, n_lines, first, find_by, articles, ret);
 }
 
 /* ---- article.list ------------------------------------------------------------------------- */
-
-static void
-write_article(struct tb_jsonw *w, sqlite3_stmt *stmt)
-{
-	tb_jsonw_object(w, NULL);
-	tb_jsonw_string(w, "code", column(stmt, 0));
-	tb_jsonw_string(w, "label", column(stmt, 1));
-	tb_jsonw_string(w, "ean", column(stmt, 2));
-	tb_jsonw_string(w, "category", column(stmt, 3));
-	tb_jsonw_int(w, "points", sqlite3_column_int64(stmt, 4));
-	if (sqlite3_column_int64(stmt, 5) > 0)
-		tb_jsonw_int(w, "points_price", sqlite3_column_int64(stmt, 5));
-	tb_jsonw_end_object(w);
-}
 
 /* In order of their codes; the cursor is the last code of the page. */
 void
 tb_offline_article_list(struct tb_offline *offline, const struct tb_call *call)
 {
-	struct tb_offline_articles_kept *articles = offline->articles;
+	struct tb_offline_articles *articles = offline->articles;
 	_cleanup_statement_ sqlite3_stmt *stmt = articles->statements[LIST];
 	_cleanup_buf_ struct tb_buf out = TB_BUF_INIT(0);
 	_cleanup_free_ char *last = NULL;
@@ -370,9 +276,11 @@ tb_offline_article_list(struct tb_offline *offline, const struct tb_call *call)
 	tb_jsonw_object(&w, NULL);
 	tb_jsonw_array(&w, "articles");
 	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && n < limit) {
-		write_article(&w, stmt);
+		struct tb_article article = read_row(stmt);
+
+		tb_article_write(&w, &article);
 		if (++n == limit)
-			last = strdup(column(stmt, 0));
+			last = strdup(article.code);
 	}
 	tb_jsonw_end_array(&w);
 	if (rc == SQLITE_ROW)
@@ -385,7 +293,7 @@ tb_offline_article_list(struct tb_offline *offline, const struct tb_call *call)
 /* ---- start and stop ----------------------------------------------------------------------- */
 
 static int
-load_seen(struct tb_offline_articles_kept *articles)
+load_seen(struct tb_offline_articles *articles)
 {
 	_cleanup_statement_ sqlite3_stmt *stmt = articles->statements[SEEN];
 	int rc = sqlite3_step(stmt);
@@ -398,9 +306,9 @@ load_seen(struct tb_offline_articles_kept *articles)
 }
 
 int
-tb_offline_articles_new(struct tb_offline *offline, struct tb_offline_articles_kept **ret)
+tb_offline_articles_new(struct tb_offline *offline, struct tb_offline_articles **ret)
 {
-	struct tb_offline_articles_kept *articles = calloc(1, sizeof(*articles));
+	struct tb_offline_articles *articles = calloc(1, sizeof(*articles));
 	int r;
 
 	if (!articles)
@@ -421,7 +329,7 @@ tb_offline_articles_new(struct tb_offline *offline, struct tb_offline_articles_k
 }
 
 void
-tb_offline_articles_free(struct tb_offline_articles_kept *articles)
+tb_offline_articles_free(struct tb_offline_articles *articles)
 {
 	if (!articles)
 		return;

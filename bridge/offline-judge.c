@@ -22,7 +22,7 @@ struct judging {
 	struct tb_offline_program version;
 	struct tb_program program; /* a copy, with what is left of offline_max_value */
 	struct tb_basket_lines basket;
-	struct tb_offline_articles articles;
+	struct tb_basket_articles articles;
 	struct tb_use *uses;
 	size_t n_uses;
 	struct tb_offline_spent spent; /* by other sales */
@@ -38,7 +38,7 @@ judging_done(struct judging *j)
 {
 	tb_offline_customer_done(&j->row);
 	tb_basket_lines_done(&j->basket);
-	tb_offline_articles_done(&j->articles);
+	tb_basket_articles_done(&j->articles);
 	tb_offline_spent_done(&j->spent);
 	json_decref(j->balances);
 	free(j->uses);

@@ -13,14 +13,14 @@
 #include "bridge/offline.h"
 #include "plugins/loyalty/shapes/shapes.h"
 
-struct tb_offline_articles_kept;
+struct tb_offline_articles;
 struct tb_offline_grants;
 struct tb_offline_programs;
 
 struct tb_offline {
 	struct tb_bridge *bridge;
 	struct tb_offline_cache *cache;
-	struct tb_offline_articles_kept *articles;
+	struct tb_offline_articles *articles;
 	struct tb_offline_grants *grants;
 	struct tb_offline_programs *programs;
 	struct tb_list learnt; /* answers that are not in the tables yet, in their order */
@@ -191,20 +191,14 @@ void tb_offline_program_show(struct tb_offline *offline, const struct tb_call *c
 
 /* ---- offline-articles.c ---- */
 
-int tb_offline_articles_new(struct tb_offline *offline, struct tb_offline_articles_kept **ret);
-void tb_offline_articles_free(struct tb_offline_articles_kept *articles);
+int tb_offline_articles_new(struct tb_offline *offline, struct tb_offline_articles **ret);
+void tb_offline_articles_free(struct tb_offline_articles *articles);
 /* The server's articles are in the state that it calls stamp: fetched when that is another one. */
-void tb_offline_articles_stamp(struct tb_offline_articles_kept *articles, int64_t stamp);
-
-struct tb_offline_articles {
-	struct tb_article **items;
-	size_t count;
-};
+void tb_offline_articles_stamp(struct tb_offline_articles *articles, int64_t stamp);
 
 /* Sets `imported` of each line that is of a known article; ret owns those. */
-int tb_offline_articles_find(struct tb_offline_articles_kept *articles, struct tb_line *lines,
-	size_t n_lines, struct tb_offline_articles *ret);
-void tb_offline_articles_done(struct tb_offline_articles *articles);
+int tb_offline_articles_find(struct tb_offline_articles *articles, struct tb_line *lines,
+	size_t n_lines, struct tb_basket_articles *ret);
 void tb_offline_article_list(struct tb_offline *offline, const struct tb_call *call);
 
 /* ---- offline-judge.c ---- */

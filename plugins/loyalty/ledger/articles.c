@@ -7,133 +7,48 @@
 #include <string.h>
 #include "base/text.h"
 
-static void
-article_free(struct tb_article *article)
-{
-	if (!article)
-		return;
-	free((char *)article->code);
-	free((char *)article->label);
-	free((char *)article->ean);
-	free((char *)article->category);
-	free(article);
-}
-
-TB_DEFINE_CLEANUP(struct tb_article *, article_free);
-
-void
-tb_basket_articles_done(struct tb_basket_articles *articles)
-{
-	for (size_t i = 0; i < articles->count; i++)
-		article_free(articles->items[i]);
-	free(articles->items);
-	*articles = (struct tb_basket_articles){};
-}
-
-static bool
-copy(const char **to, const char *text)
-{
-	*to = text ? strdup(text) : NULL;
-	return !text || *to;
-}
-
-static int
-article_from_row(struct tb_rows *rows, struct tb_article **ret)
-{
-	_cleanup_(article_freep) struct tb_article *a = calloc(1, sizeof(*a));
-
-	if (!a || !copy(&a->code, tb_rows_text(rows, 0)) ||
-		!copy(&a->label, tb_rows_text(rows, 1)) || !copy(&a->ean, tb_rows_text(rows, 2)) ||
-		!copy(&a->category, tb_rows_text(rows, 3)))
-		return -ENOMEM;
-	a->points = tb_rows_int(rows, 4);
-	a->points_price = tb_rows_int(rows, 5);
-	*ret = TAKE_PTR(a);
-	return 0;
-}
-
 #define ARTICLE_COLUMNS "code, label, ean, category, points, points_price"
 
-/* The one row of a query, none when there are two. */
-static int
-only_one(struct tb_rows *rows, int r, struct tb_article **ret)
+/* The article of the row, its strings borrowed until the next. */
+static struct tb_article
+read_row(struct tb_rows *rows)
 {
-	_cleanup_(article_freep) struct tb_article *found = NULL;
+	return (struct tb_article){
+		.code = tb_rows_text(rows, 0),
+		.label = tb_rows_text(rows, 1),
+		.ean = tb_rows_text(rows, 2),
+		.category = tb_rows_text(rows, 3),
+		.points = tb_rows_int(rows, 4),
+		.points_price = tb_rows_int(rows, 5),
+	};
+}
+
+static int
+find_by(enum tb_reference by, const char *name, struct tb_article **ret, void *userdata)
+{
+	static const char *const texts[] = {
+		[TB_REFERENCE_CODE] = "SELECT " ARTICLE_COLUMNS " FROM articles WHERE code = ?1",
+		[TB_REFERENCE_EAN] = "SELECT " ARTICLE_COLUMNS
+				     " FROM articles WHERE ean = ?1 LIMIT 2",
+		[TB_REFERENCE_LABEL] = "SELECT " ARTICLE_COLUMNS
+				       " FROM articles WHERE label_folded = ?1 LIMIT 2",
+	};
+	_cleanup_(tb_article_freep) struct tb_article *found = NULL;
+	_cleanup_rows_ struct tb_rows *rows = NULL;
+	struct tb_operation *op = userdata;
+	struct tb_article row;
+	int r = tb_store_get(op->store, &rows, texts[by], V_TEXT(name));
 
 	if (r <= 0)
 		return r;
-	r = article_from_row(rows, &found);
-	if (r < 0)
-		return r;
+	row = read_row(rows);
+	found = tb_article_copy(&row);
+	if (!found)
+		return -ENOMEM;
 	r = tb_rows_next(rows);
 	if (r == 0)
 		*ret = TAKE_PTR(found);
 	return r < 0 ? r : 0;
-}
-
-static int
-find_by(struct tb_operation *op, enum tb_reference by, const struct tb_line *line,
-	struct tb_article **ret)
-{
-	_cleanup_rows_ struct tb_rows *rows = NULL;
-	_cleanup_free_ char *folded = NULL;
-	int r = 0;
-
-	switch (by) {
-	case TB_REFERENCE_CODE:
-		if (line->code)
-			r = tb_store_get(op->store, &rows,
-				"SELECT " ARTICLE_COLUMNS " FROM articles WHERE code = ?1",
-				V_TEXT(line->code));
-		break;
-	case TB_REFERENCE_EAN:
-		if (line->ean)
-			r = tb_store_get(op->store, &rows,
-				"SELECT " ARTICLE_COLUMNS " FROM articles WHERE ean = ?1 LIMIT 2",
-				V_TEXT(line->ean));
-		break;
-	case TB_REFERENCE_LABEL:
-		folded = line->label ? tb_text_fold(line->label) : NULL;
-		if (folded)
-			r = tb_store_get(op->store, &rows,
-				"SELECT " ARTICLE_COLUMNS
-				" FROM articles WHERE label_folded = ?1 LIMIT 2",
-				V_TEXT(folded));
-		break;
-	}
-	return only_one(rows, r, ret);
-}
-
-static bool
-same_name(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
-/* The article of an earlier line that bears the same names: it was found already, or was not. */
-static const struct tb_line *
-same_before(const struct tb_line *lines, size_t at)
-{
-	for (size_t i = 0; i < at; i++)
-		if (same_name(lines[i].code, lines[at].code) &&
-			same_name(lines[i].ean, lines[at].ean) &&
-			same_name(lines[i].label, lines[at].label))
-			return &lines[i];
-	return NULL;
-}
-
-static int
-find(struct tb_operation *op, const struct tb_line *line, struct tb_article **ret)
-{
-	const enum tb_reference order[] = {
-		op->ledger->reference, TB_REFERENCE_CODE, TB_REFERENCE_EAN, TB_REFERENCE_LABEL};
-	int r = 0;
-
-	*ret = NULL;
-	for (size_t i = 0; r >= 0 && !*ret && i < ARRAY_SIZE(order); i++)
-		if (i == 0 || order[i] != order[0])
-			r = find_by(op, order[i], line, ret);
-	return r;
 }
 
 int
@@ -142,27 +57,7 @@ tb_articles_find(struct tb_operation *op, struct tb_line *lines, size_t n_lines,
 {
 	if (!op->ledger->has_articles || n_lines == 0)
 		return 0;
-	ret->items = calloc(n_lines, sizeof(struct tb_article *));
-	if (!ret->items)
-		return -ENOMEM;
-	for (size_t i = 0; i < n_lines; i++) {
-		/* Looking back over a few lines is cheaper than asking the store again. */
-		const struct tb_line *before = i < 200 ? same_before(lines, i) : NULL;
-		struct tb_article *article;
-		int r;
-
-		if (before) {
-			lines[i].imported = before->imported;
-			continue;
-		}
-		r = find(op, &lines[i], &article);
-		if (r < 0)
-			return r;
-		lines[i].imported = article;
-		if (article)
-			ret->items[ret->count++] = article;
-	}
-	return 0;
+	return tb_basket_articles_find(lines, n_lines, op->ledger->reference, find_by, op, ret);
 }
 
 /* ---- article.import ----------------------------------------------------------------------- */
@@ -269,20 +164,6 @@ tb_article_import(struct tb_operation *op)
 
 /* ---- article.list ------------------------------------------------------------------------- */
 
-static void
-write_article(struct tb_jsonw *w, struct tb_rows *rows)
-{
-	tb_jsonw_object(w, NULL);
-	tb_jsonw_string(w, "code", tb_rows_text(rows, 0));
-	tb_jsonw_string(w, "label", tb_rows_text(rows, 1));
-	tb_jsonw_string(w, "ean", tb_rows_text(rows, 2));
-	tb_jsonw_string(w, "category", tb_rows_text(rows, 3));
-	tb_jsonw_int(w, "points", tb_rows_int(rows, 4));
-	if (tb_rows_int(rows, 5) > 0)
-		tb_jsonw_int(w, "points_price", tb_rows_int(rows, 5));
-	tb_jsonw_end_object(w);
-}
-
 /* In order of their codes; the cursor is the last code of the page. */
 int
 tb_article_list(struct tb_operation *op)
@@ -301,9 +182,11 @@ tb_article_list(struct tb_operation *op)
 	tb_jsonw_object(&w, NULL);
 	tb_jsonw_array(&w, "articles");
 	for (; r > 0 && n < limit; n++, r = tb_rows_next(rows)) {
-		write_article(&w, rows);
+		struct tb_article article = read_row(rows);
+
+		tb_article_write(&w, &article);
 		if (n + 1 == limit) {
-			last = strdup(tb_rows_text(rows, 0));
+			last = strdup(article.code);
 			if (!last)
 				return -ENOMEM;
 		}

@@ -60,6 +60,36 @@ int tb_basket_from_json(json_t *json, const char *prefix, bool strict, struct tb
 void tb_basket_lines_done(struct tb_basket_lines *basket);
 #define _cleanup_basket_lines_ _cleanup_(tb_basket_lines_done)
 
+/* A copy that owns its strings; NULL without memory. */
+struct tb_article *tb_article_copy(const struct tb_article *article);
+void tb_article_free(struct tb_article *article);
+TB_DEFINE_CLEANUP(struct tb_article *, tb_article_free);
+/* As an item of article.list. */
+void tb_article_write(struct tb_jsonw *w, const struct tb_article *article);
+
+/*
+ * Looks an imported article up under a code, an EAN or a folded label. 0, and a copy in *ret when
+ * just one has that name; negative errno.
+ */
+typedef int (*tb_article_find_fn)(
+	enum tb_reference by, const char *name, struct tb_article **ret, void *userdata);
+
+/* The imported articles of a basket: owns what lines[i].imported points to. */
+struct tb_basket_articles {
+	struct tb_article **items;
+	size_t count;
+};
+
+/*
+ * Sets `imported` of each line that names an imported article: by the till's own reference first,
+ * then by code, EAN, label. A name that two articles bear names none. ret is to be done also when
+ * it fails.
+ */
+int tb_basket_articles_find(struct tb_line *lines, size_t n_lines, enum tb_reference first,
+	tb_article_find_fn fn, void *userdata, struct tb_basket_articles *ret);
+void tb_basket_articles_done(struct tb_basket_articles *articles);
+#define _cleanup_basket_articles_ _cleanup_(tb_basket_articles_done)
+
 /*
  * The uses of a reservation, kind and code set, coupon and gift_card still NULL: the caller looks
  * them up. Strings are borrowed. -EINVAL with faults, -ENOMEM. Free the array with free().
