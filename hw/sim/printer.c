@@ -18,10 +18,10 @@
 #include <sys/timerfd.h>
 #include "hw/sim/device.h"
 #include "hw/sim/glyphs.h"
+#include "hw/sim/orders.h"
 #include "hw/sim/pty.h"
 #include "hw/sim/spool.h"
 #include "hw/sim/tillsim.h"
-#include "hw/sim/words.h"
 
 /* Turns of the clock when the paper is slow. */
 #define TURNS_PER_SECOND 50u
@@ -37,10 +37,11 @@ struct printer {
 
 	struct tb_device *device;
 	struct tb_spool spool;
-	struct tb_buf answers, commands;
+	struct tb_buf answers;
+	struct tb_orders orders;
 	struct tb_sim_pty pty;
-	int listener, client, signals, timer, input;
-	bool ticking, quit;
+	int listener, client, timer;
+	bool ticking;
 	bool abandoned; /* whoever printed has gone: what stands on the paper is torn off at the end
 	                 */
 	int failed;
@@ -90,7 +91,7 @@ on_ticket(const struct tb_canvas *canvas, void *userdata)
 	if (r < 0) {
 		fprintf(stderr, "tillsim: %s: %s\n", printer->out, strerror(-r));
 		printer->failed = r;
-		printer->quit = true;
+		printer->orders.quit = true;
 	}
 }
 
@@ -248,7 +249,7 @@ command(struct printer *printer, const char *word)
 	int r = 0;
 
 	if (strcmp(word, "quit") == 0)
-		printer->quit = true;
+		printer->orders.quit = true;
 	else if (strcmp(word, "hangup") == 0)
 		unplug(printer);
 	else if (*word && tb_device_command(printer->device, word) < 0)
@@ -260,31 +261,17 @@ command(struct printer *printer, const char *word)
 	if (r < 0) {
 		fprintf(stderr, "tillsim: %s\n", strerror(-r));
 		printer->failed = r;
-		printer->quit = true;
+		printer->orders.quit = true;
 	}
 	work(printer);
 }
 
-static void
-read_commands(struct printer *printer)
+static int
+obey(char *line, size_t len, void *userdata)
 {
-	char bytes[1024];
-	size_t len, size;
-	ssize_t n = read(STDIN_FILENO, bytes, sizeof(bytes));
-
-	if (n <= 0) {
-		if (n == 0 || (errno != EAGAIN && errno != EINTR))
-			printer->input = -1; /* nobody will say more; it goes on printing */
-		return;
-	}
-	tb_buf_add(&printer->commands, bytes, (size_t)n);
-	while (!printer->quit && tb_sim_line(&printer->commands, &len, &size)) {
-		printer->commands.data[len] = '\0';
-		command(printer, printer->commands.data);
-		tb_buf_consume(&printer->commands, size);
-	}
-	if (printer->commands.len > TB_SIM_LINE_MAX)
-		tb_buf_reset(&printer->commands);
+	(void)len;
+	command(userdata, line);
+	return 0;
 }
 
 static void
@@ -292,10 +279,10 @@ take_signal(struct printer *printer)
 {
 	struct signalfd_siginfo info;
 
-	if (read(printer->signals, &info, sizeof(info)) != sizeof(info))
+	if (read(printer->orders.signals, &info, sizeof(info)) != sizeof(info))
 		return;
 	if (info.ssi_signo != SIGUSR1) {
-		printer->quit = true;
+		printer->orders.quit = true;
 		return;
 	}
 	if (tb_device_is_off(printer->device)) {
@@ -311,8 +298,8 @@ turn(struct printer *printer)
 	enum { SIGNALS, INPUT, TIMER, LISTENER, CLIENT, N };
 	bool wants = printer->drops || tb_device_room(printer->device) > 0;
 	struct pollfd fds[N] = {
-		[SIGNALS] = {printer->signals, POLLIN, 0},
-		[INPUT] = {printer->input, POLLIN, 0},
+		[SIGNALS] = {printer->orders.signals, POLLIN, 0},
+		[INPUT] = {printer->orders.input, POLLIN, 0},
 		[TIMER] = {printer->timer, POLLIN, 0},
 		/* one client at a time, as printers have it */
 		[LISTENER] = {printer->client < 0 ? printer->listener : -1, POLLIN, 0},
@@ -340,7 +327,7 @@ turn(struct printer *printer)
 	if (fds[LISTENER].revents && printer->listener >= 0 && printer->client < 0)
 		accept_client(printer);
 	if (fds[INPUT].revents)
-		read_commands(printer);
+		(void)tb_orders_read(&printer->orders, obey, printer);
 }
 
 static int
@@ -350,18 +337,12 @@ set_up(struct printer *printer)
 		.element = on_element,
 		.ticket = on_ticket,
 		.changed = on_changed};
-	sigset_t set;
-	int r;
+	int r = tb_orders_open(&printer->orders);
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGUSR1);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return -errno;
-	printer->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (r < 0)
+		return r;
 	printer->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (printer->signals < 0 || printer->timer < 0)
+	if (printer->timer < 0)
 		return -errno;
 	r = tb_spool_init(&printer->spool, printer->out);
 	if (r == 0)
@@ -376,9 +357,7 @@ tear_down(struct printer *printer)
 	tb_device_free(printer->device);
 	tb_spool_done(&printer->spool);
 	tb_buf_done(&printer->answers);
-	tb_buf_done(&printer->commands);
-	if (printer->signals >= 0)
-		close(printer->signals);
+	tb_orders_done(&printer->orders);
 	if (printer->timer >= 0)
 		close(printer->timer);
 }
@@ -388,7 +367,7 @@ run(struct printer *printer)
 {
 	int r = set_up(printer);
 
-	while (r == 0 && !printer->quit)
+	while (r == 0 && !printer->orders.quit)
 		turn(printer);
 	if (r == 0)
 		tb_device_finish(printer->device);
@@ -526,11 +505,9 @@ tb_sim_printer(int argc, char **argv)
 		.pty = TB_SIM_PTY_INIT,
 		.listener = -1,
 		.client = -1,
-		.signals = -1,
 		.timer = -1,
-		.input = STDIN_FILENO,
 		.answers = TB_BUF_INIT(0),
-		.commands = TB_BUF_INIT(0)};
+		.orders = TB_ORDERS_INIT};
 	const char *missing = NULL;
 	int r;
 

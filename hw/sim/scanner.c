@@ -6,10 +6,9 @@
 
 #include <getopt.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
+#include "hw/sim/orders.h"
 #include "hw/sim/pty.h"
 #include "hw/sim/tillsim.h"
 #include "hw/sim/words.h"
@@ -17,20 +16,21 @@
 #define WIRE_MAX (1u << 20)
 
 struct scanner {
-	const char *link, *terminator;
+	const char *link;
+	const struct tb_terminator *terminator;
 	char *prefix, *suffix;
 	size_t n_prefix, n_suffix;
 	bool aim;
 
 	struct tb_sim_pty pty;
-	struct tb_buf lines, wire;
-	int signals, input;
-	bool quit;
+	struct tb_buf wire;
+	struct tb_orders orders;
 };
 
 static int
-plug(struct scanner *scanner)
+plug(void *userdata)
 {
+	struct scanner *scanner = userdata;
 	int r;
 
 	if (scanner->pty.master >= 0)
@@ -44,8 +44,10 @@ plug(struct scanner *scanner)
 }
 
 static void
-hang_up(struct scanner *scanner)
+hang_up(void *userdata)
 {
+	struct scanner *scanner = userdata;
+
 	tb_sim_pty_close(&scanner->pty);
 	tb_buf_reset(&scanner->wire);
 }
@@ -62,8 +64,21 @@ aim_identifier(const char *code, size_t len)
 }
 
 static void
-scan(struct scanner *scanner, char *code, size_t len)
+send_wire(struct scanner *scanner)
 {
+	while (scanner->wire.len > 0 && scanner->pty.master >= 0) {
+		ssize_t n = write(scanner->pty.master, scanner->wire.data, scanner->wire.len);
+
+		if (n <= 0)
+			return;
+		tb_buf_consume(&scanner->wire, (size_t)n);
+	}
+}
+
+static void
+scan(char *code, size_t len, void *userdata)
+{
+	struct scanner *scanner = userdata;
 	size_t n;
 
 	if (tb_sim_unescape(code, len, &n) < 0) {
@@ -79,77 +94,21 @@ scan(struct scanner *scanner, char *code, size_t len)
 		tb_buf_add_str(&scanner->wire, aim_identifier(code, n));
 	tb_buf_add(&scanner->wire, code, n);
 	tb_buf_add(&scanner->wire, scanner->suffix, scanner->n_suffix);
-	tb_buf_add_str(&scanner->wire, scanner->terminator);
+	tb_buf_add_str(&scanner->wire, scanner->terminator->bytes);
 	if (tb_buf_error(&scanner->wire) < 0) {
 		fprintf(stderr, "tillsim: nobody reads\n");
 		tb_buf_reset(&scanner->wire);
 	}
-}
-
-static int
-obey(struct scanner *scanner, char *line, size_t len)
-{
-	line[len] = '\0';
-	if (len > 0 && line[len - 1] == '\r')
-		line[--len] = '\0';
-	if (line[0] != '!') {
-		if (len > 0)
-			scan(scanner, line, len);
-		return 0;
-	}
-	if (strcmp(line, "!hangup") == 0)
-		hang_up(scanner);
-	else if (strcmp(line, "!plug") == 0)
-		return plug(scanner);
-	else if (strcmp(line, "!quit") == 0)
-		scanner->quit = true;
-	else
-		fprintf(stderr, "tillsim: what is '%s'?\n", line);
-	return 0;
-}
-
-static void
-send_wire(struct scanner *scanner)
-{
-	while (scanner->wire.len > 0 && scanner->pty.master >= 0) {
-		ssize_t n = write(scanner->pty.master, scanner->wire.data, scanner->wire.len);
-
-		if (n <= 0)
-			return;
-		tb_buf_consume(&scanner->wire, (size_t)n);
-	}
-}
-
-static int
-read_lines(struct scanner *scanner)
-{
-	char bytes[4096];
-	size_t len, size;
-	ssize_t n = read(STDIN_FILENO, bytes, sizeof(bytes));
-	int r = 0;
-
-	if (n <= 0) {
-		if (n == 0 || (errno != EAGAIN && errno != EINTR))
-			scanner->input = -1; /* no more codes; it stays plugged in */
-		return 0;
-	}
-	tb_buf_add(&scanner->lines, bytes, (size_t)n);
-	while (r == 0 && !scanner->quit && tb_sim_line(&scanner->lines, &len, &size)) {
-		r = obey(scanner, scanner->lines.data, len);
-		tb_buf_consume(&scanner->lines, size);
-		send_wire(scanner);
-	}
-	if (scanner->lines.len > TB_SIM_LINE_MAX)
-		tb_buf_reset(&scanner->lines);
-	return r;
+	send_wire(scanner);
 }
 
 static int
 turn(struct scanner *scanner)
 {
+	static const struct tb_scanner_ops ops = {.scan = scan, .plug = plug, .hang_up = hang_up};
 	struct pollfd fds[] = {
-		{scanner->signals, POLLIN, 0},
-		{scanner->input, POLLIN, 0},
+		{scanner->orders.signals, POLLIN, 0},
+		{scanner->orders.input, POLLIN, 0},
 		{scanner->pty.master, (short)(POLLIN | (scanner->wire.len > 0 ? POLLOUT : 0)), 0},
 	};
 	char drop[256];
@@ -157,52 +116,27 @@ turn(struct scanner *scanner)
 	if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
 		return errno == EINTR ? 0 : -errno;
 	if (fds[0].revents)
-		scanner->quit = true;
+		scanner->orders.quit = true;
 	/* What a till sends to its scanner, orders to beep and the like, is read and forgotten. */
 	if (fds[2].revents & POLLIN && read(scanner->pty.master, drop, sizeof(drop)) < 0 &&
 		errno != EAGAIN)
 		return -errno;
 	if (fds[2].revents & POLLOUT)
 		send_wire(scanner);
-	return fds[1].revents ? read_lines(scanner) : 0;
+	return fds[1].revents ? tb_orders_read_scans(&scanner->orders, &ops, scanner) : 0;
 }
 
 static int
 run(struct scanner *scanner)
 {
-	sigset_t set;
-	int r;
+	int r = tb_orders_open(&scanner->orders);
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return -errno;
-	scanner->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (scanner->signals < 0)
-		return -errno;
-	r = plug(scanner);
-	while (r == 0 && !scanner->quit)
+	if (r == 0)
+		r = plug(scanner);
+	while (r == 0 && !scanner->orders.quit)
 		r = turn(scanner);
 	tb_sim_pty_close(&scanner->pty);
-	close(scanner->signals);
 	return r;
-}
-
-static int
-parse_terminator(struct scanner *scanner, const char *name)
-{
-	static const struct {
-		const char *name, *bytes;
-	} words[] = {{"cr", "\r"}, {"crlf", "\r\n"}, {"lf", "\n"}, {"none", ""}, {"tab", "\t"}};
-
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-		if (strcmp(words[i].name, name) == 0) {
-			scanner->terminator = words[i].bytes;
-			return 0;
-		}
-	}
-	return tb_sim_usage("--terminator is cr, lf, crlf, tab or none");
 }
 
 static int
@@ -232,7 +166,7 @@ parse(struct scanner *scanner, int argc, char **argv)
 		if (c == 'y')
 			scanner->link = optarg;
 		else if (c == 't')
-			r = parse_terminator(scanner, optarg);
+			scanner->terminator = tb_terminator_find(optarg);
 		else if (c == 'p')
 			r = parse_bytes(optarg, &scanner->prefix, &scanner->n_prefix);
 		else if (c == 's')
@@ -242,6 +176,8 @@ parse(struct scanner *scanner, int argc, char **argv)
 		else
 			r = tb_sim_usage("scanner does not know that");
 	}
+	if (r == 0 && !scanner->terminator)
+		r = tb_sim_usage("--terminator is cr, lf, crlf, tab or none");
 	if (r == 0 && (optind != argc || !scanner->link))
 		r = tb_sim_usage("scanner takes --pty LINK");
 	return r;
@@ -250,12 +186,10 @@ parse(struct scanner *scanner, int argc, char **argv)
 int
 tb_sim_scanner(int argc, char **argv)
 {
-	struct scanner scanner = {.terminator = "\r",
+	struct scanner scanner = {.terminator = tb_terminator_find("cr"),
 		.pty = TB_SIM_PTY_INIT,
-		.lines = TB_BUF_INIT(0),
 		.wire = TB_BUF_INIT(WIRE_MAX),
-		.signals = -1,
-		.input = STDIN_FILENO};
+		.orders = TB_ORDERS_INIT};
 	int r = parse(&scanner, argc, argv);
 
 	if (r == 0) {
@@ -267,7 +201,7 @@ tb_sim_scanner(int argc, char **argv)
 	}
 	free(scanner.prefix);
 	free(scanner.suffix);
-	tb_buf_done(&scanner.lines);
+	tb_orders_done(&scanner.orders);
 	tb_buf_done(&scanner.wire);
 	return r;
 }

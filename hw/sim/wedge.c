@@ -15,9 +15,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
+#include "hw/sim/orders.h"
 #include "hw/sim/tillsim.h"
 #include "hw/sim/typing.h"
 #include "hw/sim/words.h"
@@ -26,7 +26,8 @@
 #define NAME "tillsim wedge"
 
 struct wedge {
-	const char *layout, *terminator, *vid, *pid, *serial;
+	const char *layout, *vid, *pid, *serial;
+	const struct tb_terminator *terminator;
 	unsigned gap_us; /* between two reports */
 	bool fake;
 
@@ -38,9 +39,8 @@ struct wedge {
 	pid_t pid_of_bus;
 	bool plugged;
 
-	struct tb_buf lines, said_lines;
-	int signals, input;
-	bool quit;
+	struct tb_buf said_lines;
+	struct tb_orders orders;
 };
 
 static void
@@ -135,8 +135,10 @@ start_bus(struct wedge *wedge)
 }
 
 static int
-plug(struct wedge *wedge)
+plug(void *userdata)
 {
+	struct wedge *wedge = userdata;
+
 	if (!wedge->fake)
 		return wedge->uinput < 0 ? plug_uinput(wedge) : 0;
 	if (!wedge->plugged) {
@@ -150,8 +152,10 @@ plug(struct wedge *wedge)
 }
 
 static void
-hang_up(struct wedge *wedge)
+hang_up(void *userdata)
 {
+	struct wedge *wedge = userdata;
+
 	if (wedge->uinput >= 0)
 		close(wedge->uinput);
 	wedge->uinput = -1;
@@ -192,19 +196,14 @@ type_text(struct wedge *wedge, const char *text, size_t len)
 }
 
 static void
-scan(struct wedge *wedge, char *line, size_t len)
+scan(char *line, size_t len, void *userdata)
 {
-	static const char *const ends[][2] = {
-		{"cr", "\\r"}, {"lf", "\\n"}, {"crlf", "\\r\\n"}, {"tab", "\\t"}, {"none", ""}};
-	const char *end = "";
-	char last[8];
+	struct wedge *wedge = userdata;
+	const struct tb_terminator *end = wedge->terminator;
 	size_t n;
 
-	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
-		if (strcmp(ends[i][0], wedge->terminator) == 0)
-			end = ends[i][1];
 	if (wedge->plugged) {
-		fprintf(wedge->bus, "text " NODE " %s%s\n", line, end);
+		fprintf(wedge->bus, "text " NODE " %s%s\n", line, end->escaped);
 		fflush(wedge->bus);
 	} else if (wedge->uinput < 0) {
 		fprintf(stderr, "tillsim: it is not plugged in\n");
@@ -212,55 +211,8 @@ scan(struct wedge *wedge, char *line, size_t len)
 		fprintf(stderr, "tillsim: no such escape\n");
 	} else {
 		type_text(wedge, line, n);
-		strcpy(last, end);
-		tb_sim_unescape(last, strlen(last), &n);
-		type_text(wedge, last, n);
+		type_text(wedge, end->bytes, strlen(end->bytes));
 	}
-}
-
-static int
-obey(struct wedge *wedge, char *line, size_t len)
-{
-	line[len] = '\0';
-	if (len > 0 && line[len - 1] == '\r')
-		line[--len] = '\0';
-	if (line[0] != '!') {
-		if (len > 0)
-			scan(wedge, line, len);
-		return 0;
-	}
-	if (strcmp(line, "!hangup") == 0)
-		hang_up(wedge);
-	else if (strcmp(line, "!plug") == 0)
-		return plug(wedge);
-	else if (strcmp(line, "!quit") == 0)
-		wedge->quit = true;
-	else
-		fprintf(stderr, "tillsim: what is '%s'?\n", line);
-	return 0;
-}
-
-static int
-read_lines(struct wedge *wedge)
-{
-	char bytes[4096];
-	size_t len, size;
-	ssize_t n = read(STDIN_FILENO, bytes, sizeof(bytes));
-	int r = 0;
-
-	if (n <= 0) {
-		if (n == 0 || (errno != EAGAIN && errno != EINTR))
-			wedge->input = -1; /* no more codes; it stays plugged in */
-		return 0;
-	}
-	tb_buf_add(&wedge->lines, bytes, (size_t)n);
-	while (r == 0 && !wedge->quit && tb_sim_line(&wedge->lines, &len, &size)) {
-		r = obey(wedge, wedge->lines.data, len);
-		tb_buf_consume(&wedge->lines, size);
-	}
-	if (wedge->lines.len > TB_SIM_LINE_MAX)
-		tb_buf_reset(&wedge->lines);
-	return r;
 }
 
 /* What the bus says that concerns who started us. */
@@ -272,7 +224,7 @@ read_bus(struct wedge *wedge)
 	ssize_t n = read(wedge->said, bytes, sizeof(bytes));
 
 	if (n <= 0)
-		wedge->quit = true;
+		wedge->orders.quit = true;
 	else
 		tb_buf_add(&wedge->said_lines, bytes, (size_t)n);
 	while (tb_sim_line(&wedge->said_lines, &len, &size)) {
@@ -292,39 +244,32 @@ read_bus(struct wedge *wedge)
 static int
 turn(struct wedge *wedge)
 {
+	static const struct tb_scanner_ops ops = {.scan = scan, .plug = plug, .hang_up = hang_up};
 	struct pollfd fds[] = {
-		{wedge->signals, POLLIN, 0},
-		{wedge->input, POLLIN, 0},
+		{wedge->orders.signals, POLLIN, 0},
+		{wedge->orders.input, POLLIN, 0},
 		{wedge->said, POLLIN, 0},
 	};
 
 	if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
 		return errno == EINTR ? 0 : -errno;
 	if (fds[0].revents)
-		wedge->quit = true;
+		wedge->orders.quit = true;
 	if (fds[2].revents)
 		read_bus(wedge);
-	return fds[1].revents ? read_lines(wedge) : 0;
+	return fds[1].revents ? tb_orders_read_scans(&wedge->orders, &ops, wedge) : 0;
 }
 
 static int
 run(struct wedge *wedge)
 {
-	sigset_t set;
-	int r;
+	int r = tb_orders_open(&wedge->orders);
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return -errno;
-	wedge->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (wedge->signals < 0)
-		return -errno;
-	r = wedge->fake ? start_bus(wedge) : 0;
+	if (r == 0 && wedge->fake)
+		r = start_bus(wedge);
 	if (r == 0)
 		r = plug(wedge);
-	while (r == 0 && !wedge->quit)
+	while (r == 0 && !wedge->orders.quit)
 		r = turn(wedge);
 	hang_up(wedge);
 	if (wedge->bus)
@@ -333,21 +278,7 @@ run(struct wedge *wedge)
 		kill(wedge->pid_of_bus, SIGTERM);
 		waitpid(wedge->pid_of_bus, NULL, 0);
 	}
-	close(wedge->signals);
 	return r;
-}
-
-static int
-parse_terminator(struct wedge *wedge, const char *name)
-{
-	static const char *const names[] = {"cr", "lf", "crlf", "tab", "none"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (strcmp(names[i], name) == 0) {
-			wedge->terminator = names[i];
-			return 0;
-		}
-	return tb_sim_usage("--terminator is cr, lf, crlf, tab or none");
 }
 
 static int
@@ -369,7 +300,7 @@ parse(struct wedge *wedge, int argc, char **argv)
 		if (c == 'l')
 			wedge->layout = optarg;
 		else if (c == 't')
-			r = parse_terminator(wedge, optarg);
+			wedge->terminator = tb_terminator_find(optarg);
 		else if (c == 'v')
 			wedge->vid = optarg;
 		else if (c == 'p')
@@ -383,6 +314,8 @@ parse(struct wedge *wedge, int argc, char **argv)
 		else
 			r = tb_sim_usage("wedge does not know that");
 	}
+	if (r == 0 && !wedge->terminator)
+		r = tb_sim_usage("--terminator is cr, lf, crlf, tab or none");
 	if (r == 0 && optind != argc)
 		r = tb_sim_usage("wedge takes [--layout L] [--bus]");
 	return r;
@@ -392,16 +325,14 @@ int
 tb_sim_wedge(int argc, char **argv)
 {
 	struct wedge wedge = {.layout = "us",
-		.terminator = "cr",
+		.terminator = tb_terminator_find("cr"),
 		.vid = "0c2e",
 		.pid = "0204",
 		.gap_us = 1000,
 		.uinput = -1,
 		.said = -1,
-		.lines = TB_BUF_INIT(0),
 		.said_lines = TB_BUF_INIT(0),
-		.signals = -1,
-		.input = STDIN_FILENO,
+		.orders = TB_ORDERS_INIT,
 		.fake = access("/dev/uinput", W_OK) < 0};
 	int r = parse(&wedge, argc, argv);
 
@@ -418,7 +349,7 @@ tb_sim_wedge(int argc, char **argv)
 		}
 	}
 	tb_typing_free(wedge.typing);
-	tb_buf_done(&wedge.lines);
+	tb_orders_done(&wedge.orders);
 	tb_buf_done(&wedge.said_lines);
 	return r;
 }
