@@ -175,6 +175,11 @@ class Line:
     def do_bad_gateway(self, till, hub, head, body):
         till.sendall(message('HTTP/1.1 502 Bad Gateway', HTML, 'Content-Type: text/html'))
 
+    def do_gateway(self, till, hub, head, body):
+        """One that speaks JSON, with words of its own."""
+        till.sendall(message('HTTP/1.1 504 Gateway Timeout', b'{"code":"upstream_error","retryable":false}',
+                             'Content-Type: application/json'))
+
     def do_unavailable(self, till, hub, head, body):
         till.sendall(message('HTTP/1.1 503 Service Unavailable', b'', 'Retry-After: 1'))
 

@@ -13,6 +13,7 @@ import random
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -272,6 +273,29 @@ def a_day_without(count):
             line.close()
 
 
+# ---- a hub that is there, and its ledger is not ----
+
+def held_ledger():
+    """Another program holds the hub's ledger: the till is told so, goes on by itself, and comes back by itself."""
+    with Hub(conf='[loyalty]\ndeadline = 200ms\n') as hub:
+        customers = open_shop(hub)
+        with Till(hub, f'http://127.0.0.1:{hub.port}', deadline='20s') as bridge, bridge.connect() as till:
+            till.call('events.subscribe', {'kinds': ['link']})
+            till.call('customer.lookup', {'id': customers[0]})
+            other = sqlite3.connect(os.path.join(hub.state, 'ledger.db'), isolation_level=None)
+            other.execute('BEGIN IMMEDIATE')
+            refused = till.refusal('gift_card.create', {'key': 'g', 'amount': 1000})
+            assert refused.code == 'server_unreachable' and refused.data['retryable'], refused
+            till.event('link', lambda link: link['state'] == 'down')
+            till.events.clear()
+            assert till.call('customer.lookup', {'id': customers[0]})['stale'] is True
+            other.execute('ROLLBACK')
+            other.close()
+            till.event('link', lambda link: link['state'] == 'up')  # nobody has asked for anything
+            assert 'stale' not in till.call('customer.lookup', {'id': customers[0]})
+            assert till.call('gift_card.create', {'key': 'g', 'amount': 1000})['balance'] == 1000
+
+
 # ---- nginx ----
 
 NGINX = '''
@@ -407,6 +431,7 @@ def main():
     try:
         tap.run('every fault of a line', every_fault, count * 6 // 10)
         tap.run('a day without', a_day_without, count * 2 // 10)
+        tap.run('a hub that cannot reach its ledger', held_ledger)
         tap.run('behind nginx', behind_nginx, count // 10)
         tap.run('behind nginx, TLS and HTTP/2', lambda: behind_nginx(
             max(12, count // 20), certificate(folder, 'nginx')))

@@ -129,8 +129,11 @@ end(struct exchange *x, CURLcode code)
 		                     : "the server is no tillbridge hub";
 	} else {
 		e.status = status;
-		e.body = x->answer.data ? x->answer.data : "";
-		e.len = x->answer.len;
+		/* What a gateway says in the hub's place is not read, be it JSON or not. */
+		if (x->answer.data && strcmp(x->id, x->echoed) == 0) {
+			e.body = x->answer.data;
+			e.len = x->answer.len;
+		}
 		if (x->date_us)
 			measure_skew(x, tb_loop_wall_us(x->owner->loop), &e);
 	}

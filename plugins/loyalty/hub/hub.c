@@ -17,6 +17,9 @@
 #define TOKEN_MAX 512
 #define AGAIN_MIN_US 50000 /* what must be left of a deadline for a second try */
 #define CALLS_MAX 256      /* under way at once */
+/* How long a hub that cannot reach its own ledger is left alone: its sign of life says nothing. */
+#define SICK_MIN_US 1000000
+#define SICK_MAX_US 30000000
 
 struct tb_connector_state {
 	const struct tb_host *host;
@@ -24,6 +27,7 @@ struct tb_connector_state {
 	size_t under_way;
 	bool up, known; /* the link as last told */
 	bool probing;
+	uint64_t sick_until_us, sick_us; /* after a failure of its own, and how long it was */
 };
 
 struct hub_call {
@@ -53,6 +57,26 @@ tell_link(struct tb_connector_state *state, bool up, const char *why)
 		state->host->link_changed(state->host, up);
 }
 
+/* What an answer of the hub says of the link: its disk may be full, its store held by another. */
+static void
+tell_health(struct tb_connector_state *state, bool writes, enum tb_error error)
+{
+	uint64_t now_us = tb_loop_now_us(state->host->loop);
+
+	if (error == TB_OK && writes)
+		state->sick_us = 0;
+	if (error != TB_ERROR_SERVER_UNREACHABLE) {
+		tell_link(state, true, NULL);
+		return;
+	}
+	if (now_us >= state->sick_until_us) {
+		state->sick_us = TB_MIN(
+			TB_MAX(2 * state->sick_us, (uint64_t)SICK_MIN_US), (uint64_t)SICK_MAX_US);
+		state->sick_until_us = now_us + state->sick_us;
+	}
+	tell_link(state, false, "the hub cannot reach its ledger");
+}
+
 static void
 answer_error(const struct tb_call *call, enum tb_error error, const char *data)
 {
@@ -63,7 +87,7 @@ answer_error(const struct tb_call *call, enum tb_error error, const char *data)
 
 /* A refusal in problem+json: the members that are the contract's are handed on, the rest is HTTP's.
  */
-static void
+static enum tb_error
 answer_problem(const struct tb_call *call, json_t *problem)
 {
 	static const char *const of_http[] = {
@@ -76,7 +100,10 @@ answer_problem(const struct tb_call *call, json_t *problem)
 		json_object_del(problem, of_http[i]);
 	if (json_object_size(problem) > 0)
 		data = json_dumps(problem, JSON_COMPACT);
-	answer_error(call, error != TB_OK ? error : TB_ERROR_SERVER_REFUSED, data);
+	if (error == TB_OK)
+		error = TB_ERROR_SERVER_REFUSED;
+	answer_error(call, error, data);
+	return error;
 }
 
 static unsigned
@@ -87,9 +114,10 @@ count_coupons(const struct tb_call *call, json_t *result)
 	               : 0;
 }
 
-/* Whether the body is an answer of a hub at all: anything else came from something in between. */
+/* Whether the body is an answer of a hub at all: anything else came from something in between.
+ * ret_error is what the till was answered. */
 static bool
-answer_body(const struct tb_call *call, const struct tb_exchange_end *end)
+answer_body(const struct tb_call *call, const struct tb_exchange_end *end, enum tb_error *ret_error)
 {
 	json_t *body;
 	bool ours;
@@ -99,6 +127,7 @@ answer_body(const struct tb_call *call, const struct tb_exchange_end *end)
 		if (!tb_look_is_object(end->body, end->len))
 			return false;
 		call->done(&(struct tb_answer){.json = end->body, .len = end->len}, call->userdata);
+		*ret_error = TB_OK;
 		return true;
 	}
 	body = json_loadb(end->body, end->len, JSON_ALLOW_NUL, NULL);
@@ -108,8 +137,9 @@ answer_body(const struct tb_call *call, const struct tb_exchange_end *end)
 			.json = end->body, .len = end->len, .coupons = count_coupons(call, body)};
 
 		call->done(&answer, call->userdata);
+		*ret_error = TB_OK;
 	} else if (ours && end->status >= 400 && json_is_string(json_object_get(body, "code"))) {
-		answer_problem(call, body);
+		*ret_error = answer_problem(call, body);
 	} else {
 		ours = false;
 	}
@@ -144,6 +174,8 @@ exchanged(const struct tb_exchange_end *end, void *userdata)
 	struct hub_call *hc = userdata;
 	struct tb_connector_state *state = hc->state;
 	struct tb_call call = hc->call;
+	bool writes = call.key != NULL;
+	enum tb_error error;
 	char why[64];
 
 	if (say_again(hc, end))
@@ -151,8 +183,8 @@ exchanged(const struct tb_exchange_end *end, void *userdata)
 	free(hc);
 	state->under_way--;
 	tell_skew(state, end);
-	if (end->status != 0 && answer_body(&call, end)) {
-		tell_link(state, true, NULL);
+	if (end->status != 0 && answer_body(&call, end, &error)) {
+		tell_health(state, writes, error);
 		return;
 	}
 	snprintf(why, sizeof(why), "status %ld without an answer", end->status);
@@ -214,7 +246,8 @@ probed(const struct tb_exchange_end *end, void *userdata)
 	snprintf(why, sizeof(why), "status %ld without an answer", end->status);
 	if (ours)
 		tell_skew(state, end);
-	tell_link(state, ours, end->status ? why : end->why);
+	if (!ours || tb_loop_now_us(state->host->loop) >= state->sick_until_us)
+		tell_link(state, ours, end->status ? why : end->why);
 }
 
 static void
