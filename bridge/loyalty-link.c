@@ -10,6 +10,7 @@
 #include "bridge/events.h"
 #include "bridge/offline.h"
 #include "bridge/outbox.h"
+#include "bridge/printing.h"
 
 #define PROBE_US 1000000
 #define PROBE_SLACK_US 20000
@@ -80,6 +81,8 @@ tb_loyalty_link_heard(struct tb_loyalty *loyalty, bool up)
 		tb_outbox_link(bridge->outbox, up);
 	if (up && bridge->offline)
 		tb_offline_link_up(bridge->offline);
+	if (up && bridge->printing)
+		tb_printing_link_up(bridge->printing);
 }
 
 void

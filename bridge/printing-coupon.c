@@ -412,6 +412,9 @@ on_unprinted(const struct tb_answer *answer, void *userdata)
 		json = json_loadb(answer->json, answer->len, 0, NULL);
 	json_array_foreach(json_object_get(json, "coupons"), i, coupon)
 		queue_unprinted(asked->printing, coupon);
+	if (asked->printing)
+		asked->printing->unprinted_asked = answer->error == TB_OK ||
+		                                   !tb_error_retryable(answer->error);
 	json_decref(json);
 	asked_free(asked);
 }
@@ -428,6 +431,14 @@ ask_unprinted(struct tb_printing *printing)
 	printing->unprinted_asked = true;
 	tb_time_format(since_us, 0, since);
 	ask(printing, TB_OP_COUPON_UNPRINTED, "since", since, on_unprinted, asked);
+}
+
+/* What could not be asked or told goes now. */
+void
+tb_printing_link_up(struct tb_printing *printing)
+{
+	printing->told_retry_us = 0;
+	(void)tb_source_arm(printing->pump);
 }
 
 void

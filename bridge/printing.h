@@ -23,6 +23,9 @@ void tb_printing_device_gone(struct tb_printing *printing, const char *name);
 void tb_printing_event(
 	struct tb_printing *printing, const char *name, const struct tb_event *event);
 
+/* The loyalty server is there again. */
+void tb_printing_link_up(struct tb_printing *printing);
+
 /*
  * Queues the coupon of a passage: `coupon` is an item of `coupons[]` {code, title, valid_to},
  * `customer` the first name to print or NULL. The job's key is coupon:<code>, so saying it twice is
