@@ -4,7 +4,9 @@
 client and the HTTP door, and must find nothing wrong with what goes either way; and what it would not let
 through the door refuses as well. Needs Prism, from $PRISM, the PATH or build-prism/:
 
-    npm install --prefix build-prism @stoplight/prism-cli"""
+    npm install --prefix build-prism @stoplight/prism-cli
+
+which ./tests/run does where there is npm."""
 
 import http.client
 import json
