@@ -6,52 +6,34 @@
 
 #include "bridge/tillctl.h"
 
-static json_t *
-make_params(int argc, char *argv[], json_t *cursor)
-{
-	static const char *const names[] = {"what", "from", "to"};
-	json_t *params = json_object();
-
-	for (int i = 1; i < argc; i++)
-		json_object_set_new(params, names[i - 1], json_string(argv[i]));
-	if (cursor)
-		json_object_set(params, "cursor", cursor);
-	return params;
-}
-
 /* The later pages begin with the names of the columns again. */
-static void
-put_page(const char *csv, bool first)
+static int
+put_page(struct tillctl *ctl, const json_t *page, void *userdata)
 {
-	const char *end = strchr(csv, '\n');
+	const char *csv = tillctl_string(page, "csv"), *end = strchr(csv, '\n');
+	bool *first = userdata;
 
-	fputs(first || !end ? csv : end + 1, stdout);
+	if (ctl->json)
+		tillctl_print_json(page);
+	else
+		fputs(*first || !end ? csv : end + 1, stdout);
+	*first = false;
+	return TILLCTL_DONE;
 }
 
 static int
 run(struct tillctl *ctl, int argc, char *argv[])
 {
-	_cleanup_json_ json_t *cursor = NULL;
+	static const char *const names[] = {"what", "from", "to"};
 	bool first = true;
+	json_t *params;
 
 	if (argc < 2 || argc > 4)
 		return TILLCTL_USAGE;
-	do {
-		_cleanup_json_ json_t *result = NULL;
-		int r = tillctl_ask_long(
-			ctl, "report.export", make_params(argc, argv, cursor), &result);
-
-		if (r != TILLCTL_DONE)
-			return r;
-		if (ctl->json)
-			tillctl_print_json(result);
-		else
-			put_page(tillctl_string(result, "csv"), first);
-		first = false;
-		json_decref(cursor);
-		cursor = json_incref(json_object_get(result, "cursor"));
-	} while (cursor);
-	return TILLCTL_DONE;
+	params = json_object();
+	for (int i = 1; i < argc; i++)
+		json_object_set_new(params, names[i - 1], json_string(argv[i]));
+	return tillctl_ask_pages(ctl, tillctl_ask_long, "report.export", params, put_page, &first);
 }
 
 const struct tillctl_command tillctl_export = {

@@ -27,11 +27,12 @@ say_result(const json_t *result, const json_t *differences)
 	return TILLCTL_DONE;
 }
 
-/* Adds one answer to those before it; takes it. */
+/* Adds one answer to those before it. The daemon serves its tills in between. */
 static int
-add_part(json_t *all, json_t *part)
+add_part(struct tillctl *ctl, const json_t *part, void *userdata)
 {
 	static const char *const sums[] = {"accounts", "entries"};
+	json_t *all = userdata;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(sums); i++)
@@ -40,29 +41,7 @@ add_part(json_t *all, json_t *part)
 	if (r == 0)
 		r = json_array_extend(
 			json_object_get(all, "differences"), json_object_get(part, "differences"));
-	json_decref(part);
-	return r;
-}
-
-/* Asks for part after part: the daemon serves its tills in between. */
-static int
-verify(struct tillctl *ctl, json_t *all)
-{
-	json_t *params = NULL; /* the call takes them */
-
-	for (;;) {
-		json_t *part = NULL, *cursor;
-		int r = tillctl_ask_long(ctl, "ledger.verify", params, &part);
-
-		if (r != TILLCTL_DONE)
-			return r;
-		cursor = json_object_get(part, "cursor");
-		params = cursor ? json_pack("{s:O}", "cursor", cursor) : NULL;
-		if (add_part(all, part) < 0)
-			return TILLCTL_REFUSED;
-		if (!params)
-			return TILLCTL_DONE;
-	}
+	return r < 0 ? TILLCTL_REFUSED : TILLCTL_DONE;
 }
 
 static int
@@ -77,7 +56,7 @@ run(struct tillctl *ctl, int argc, char *argv[])
 	result = json_pack("{s:i, s:i, s:[]}", "accounts", 0, "entries", 0, "differences");
 	if (!result)
 		return TILLCTL_REFUSED;
-	r = verify(ctl, result);
+	r = tillctl_ask_pages(ctl, tillctl_ask_long, "ledger.verify", NULL, add_part, result);
 	if (r != TILLCTL_DONE)
 		return r;
 	differences = json_object_get(result, "differences");

@@ -4,13 +4,13 @@
  */
 #include "bridge/tillctl.h"
 
-static void
-say_jobs(const struct tillctl *ctl, const json_t *jobs)
+static int
+say_page(struct tillctl *ctl, const json_t *page, void *userdata)
 {
 	const json_t *job;
 	size_t i;
 
-	json_array_foreach(jobs, i, job) {
+	json_array_foreach(json_object_get(page, "jobs"), i, job) {
 		if (ctl->json)
 			tillctl_print_json(job);
 		else
@@ -18,27 +18,15 @@ say_jobs(const struct tillctl *ctl, const json_t *jobs)
 				tillctl_string(job, "device"), tillctl_string(job, "kind"),
 				tillctl_string(job, "state"), tillctl_string(job, "reason"));
 	}
+	return TILLCTL_DONE;
 }
 
 static int
 run(struct tillctl *ctl, int argc, char *argv[])
 {
-	_cleanup_json_ json_t *cursor = NULL;
-
 	if (argc != 1)
 		return TILLCTL_USAGE;
-	do {
-		_cleanup_json_ json_t *result = NULL;
-		json_t *params = cursor ? json_pack("{s:O}", "cursor", cursor) : NULL;
-		int r = tillctl_ask(ctl, "print.list", params, &result);
-
-		if (r != TILLCTL_DONE)
-			return r;
-		say_jobs(ctl, json_object_get(result, "jobs"));
-		json_decref(cursor);
-		cursor = json_incref(json_object_get(result, "cursor"));
-	} while (cursor);
-	return TILLCTL_DONE;
+	return tillctl_ask_pages(ctl, tillctl_ask, "print.list", NULL, say_page, NULL);
 }
 
 const struct tillctl_command tillctl_queue = {

@@ -26,24 +26,20 @@ new_ticket(struct tillctl_sale *sale)
 	sale->customer[0] = sale->reservation[0] = '\0';
 }
 
+static int
+add_articles(struct tillctl *ctl, const json_t *page, void *userdata)
+{
+	json_array_extend(userdata, json_object_get(page, "articles"));
+	return TILLCTL_DONE;
+}
+
 int
 tillctl_sale_begin(struct tillctl_sale *sale)
 {
-	char cursor[200] = "";
-
 	new_ticket(sale);
 	sale->articles = json_array();
-	do {
-		_cleanup_json_ json_t *result = NULL;
-		json_t *params = *cursor ? json_pack("{s:s}", "cursor", cursor) : NULL;
-		int r = tillctl_ask(sale->ctl, "article.list", params, &result);
-
-		if (r != TILLCTL_DONE)
-			return r;
-		json_array_extend(sale->articles, json_object_get(result, "articles"));
-		snprintf(cursor, sizeof(cursor), "%s", tillctl_string(result, "cursor"));
-	} while (*cursor);
-	return TILLCTL_DONE;
+	return tillctl_ask_pages(
+		sale->ctl, tillctl_ask, "article.list", NULL, add_articles, sale->articles);
 }
 
 void

@@ -171,6 +171,28 @@ tillctl_tell(struct tillctl *ctl, const char *method, json_t *params)
 	return ask(ctl, method, params, CALL_MS, &result);
 }
 
+int
+tillctl_ask_pages(struct tillctl *ctl, tillctl_ask_fn ask_page, const char *method, json_t *params,
+	tillctl_page_fn fn, void *userdata)
+{
+	_cleanup_json_ json_t *next = params ? params : json_object();
+	bool more = true;
+	int r = TILLCTL_DONE;
+
+	while (more && r == TILLCTL_DONE) {
+		_cleanup_json_ json_t *page = NULL;
+		json_t *cursor;
+
+		r = ask_page(ctl, method, json_incref(next), &page);
+		if (r != TILLCTL_DONE)
+			break;
+		cursor = json_object_get(page, "cursor");
+		more = cursor && json_object_set(next, "cursor", cursor) == 0;
+		r = fn(ctl, page, userdata);
+	}
+	return r;
+}
+
 json_t *
 tillctl_key(void)
 {

@@ -45,6 +45,15 @@ int tillctl_ask(struct tillctl *ctl, const char *method, json_t *params, json_t 
 /* The same for a call that may take long (an import), and for one whose result nobody wants. */
 int tillctl_ask_long(struct tillctl *ctl, const char *method, json_t *params, json_t **ret);
 int tillctl_tell(struct tillctl *ctl, const char *method, json_t *params);
+/*
+ * A list that comes in pages: asks with tillctl_ask or tillctl_ask_long until a result has no
+ * cursor, and calls fn with each result until that gives another exit code than TILLCTL_DONE.
+ */
+typedef int (*tillctl_ask_fn)(
+	struct tillctl *ctl, const char *method, json_t *params, json_t **ret);
+typedef int (*tillctl_page_fn)(struct tillctl *ctl, const json_t *page, void *userdata);
+int tillctl_ask_pages(struct tillctl *ctl, tillctl_ask_fn ask, const char *method, json_t *params,
+	tillctl_page_fn fn, void *userdata);
 /* Connects, if that was not done, and says nothing: 0, or a negative errno of libtillbridge. */
 int tillctl_connect(struct tillctl *ctl);
 /* The socket that is meant. */

@@ -269,7 +269,6 @@ command(struct printer *printer, const char *word)
 static int
 obey(char *line, size_t len, void *userdata)
 {
-	(void)len;
 	command(userdata, line);
 	return 0;
 }
