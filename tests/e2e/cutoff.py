@@ -10,6 +10,7 @@ that is full or broken for a moment. The sale on one machine alone is kills.py's
 import argparse
 import errno
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -106,9 +107,9 @@ def with_story(function, *args):
         story.close()
 
 
-def undisturbed(story, error=0):
+def undisturbed(story, error=0, reads=False):
     """How many calls there are."""
-    story.till.start_counting(error=error)
+    story.till.start_counting(error=error, reads=reads)
     story.play()
     story.look_at_books()
     story.till.stop()
@@ -138,15 +139,17 @@ def killed(story, at, half):
     till.stop()
 
 
-def failed(story, at, error, times):
+def failed(story, at, error, times, reads=False):
     till = story.till
     try:
-        till.start_counting(at, error=error, times=times)
+        till.start_counting(at, error=error, times=times, reads=reads)
     except AssertionError:
         if till.process.poll() != 1:
             raise
+        assert re.search(r'^<[0-3]>', till.log(), re.M), f'it ended without a word:\n{till.log()}'
         till.start()  # it said what is wrong and ended: nothing has begun
     story.play(patience=20)
+    till.look_at_log()
     story.look_at_books()
     till.stop()
     till.start()
@@ -170,13 +173,16 @@ def main():
     tap, found = Tap(), []
     tap.run('a till that nobody disturbs', lambda: found.append(with_story(undisturbed)))
     tap.run('the same, calls on files counted', lambda: found.append(with_story(undisturbed, errno.ENOSPC)))
-    if len(found) == 2:
+    tap.run('the same, reads counted', lambda: found.append(with_story(undisturbed, errno.EIO, True)))
+    if len(found) == 3:
         for i, at in enumerate(chosen(options, found[0])):
             tap.run(f'ended at call {at} of {found[0]}', with_story, killed, at, i % 2 == 1)
         for i, at in enumerate(chosen(options, found[1])):
             error = (errno.ENOSPC, errno.EIO)[i % 2]
             tap.run(f'{errno.errorcode[error]} from call {at} of {found[1]}', with_story, failed, at, error,
                     1 + i % 3)
+        for i, at in enumerate(chosen(options, found[2])):
+            tap.run(f'EIO from read {at} of {found[2]}', with_story, failed, at, errno.EIO, 1 + i % 3, True)
     tap.done()
 
 

@@ -8,6 +8,7 @@
  *   KILL_POINTS_HALF=1    a write does half of its bytes before the end
  *   KILL_POINTS_ERRNO=E   no end: from the N-th on calls on files fail with E; only these count
  *   KILL_POINTS_FOR=M     so many of them
+ *   KILL_POINTS_READS=1   calls that read files count and fail, and no others
  *   KILL_POINTS_FILE=F    eight bytes, the count so far, and the name of the last call
  */
 /* Both names of a call are wanted, not one that stands for the other. */
@@ -16,12 +17,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -36,7 +39,7 @@ enum fate { LIVE, END, FAIL };
 
 static struct record own, *record = &own;
 static uint64_t at, failing;
-static int half, error;
+static int half, error, reads;
 
 static uint64_t
 number(const char *variable, uint64_t fallback)
@@ -56,6 +59,7 @@ begin(void)
 	half = number("KILL_POINTS_HALF", 0) != 0;
 	error = (int)number("KILL_POINTS_ERRNO", 0);
 	failing = number("KILL_POINTS_FOR", 1);
+	reads = number("KILL_POINTS_READS", 0) != 0;
 	if (!file)
 		return;
 	fd = open(file, O_RDWR | O_CLOEXEC);
@@ -73,7 +77,7 @@ fate_of(const char *name, int is_file)
 {
 	uint64_t n;
 
-	if (error && !is_file)
+	if ((error && !is_file) || reads != (strncmp(name, "pread", 5) == 0))
 		return LIVE;
 	n = __atomic_add_fetch(&record->count, 1, __ATOMIC_SEQ_CST);
 	snprintf(record->name, sizeof(record->name), "%s", name);
@@ -132,17 +136,54 @@ real(const char *name)
 		return REAL(name, __VA_ARGS__); \
 	}
 
+static int
+is_file(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 /* What it says to its log changes nothing. */
 EXPORT ssize_t
 write(int fd, const void *data, size_t len)
 {
-	if (fd != STDERR_FILENO && fate_of(__func__, 0) == END) {
-		if (half && len > 1)
-			(void)!REAL(write, fd, data, len / 2);
+	enum fate fate = fd == STDERR_FILENO ? LIVE : fate_of(__func__, is_file(fd));
+
+	if (fate == FAIL)
+		return -1;
+	if (fate == END && half && len > 1)
+		(void)!REAL(write, fd, data, len / 2);
+	if (fate == END)
 		end();
-	}
 	return REAL(write, fd, data, len);
 }
+
+/* A file that is only opened is none that is made. */
+#define OPEN(name, parameters, flags, ...) \
+	EXPORT int name parameters \
+	{ \
+		enum fate fate = LIVE; \
+		mode_t mode = 0; \
+		va_list args; \
+\
+		if (flags & O_CREAT) { \
+			va_start(args, flags); \
+			mode = va_arg(args, mode_t); \
+			va_end(args); \
+			fate = fate_of(__func__, 1); \
+		} \
+		if (fate == FAIL) \
+			return -1; \
+		if (fate == END) \
+			end(); \
+		return REAL(name, __VA_ARGS__, flags, mode); \
+	}
+
+OPEN(open, (const char *path, int flags, ...), flags, path)
+OPEN(open64, (const char *path, int flags, ...), flags, path)
+OPEN(openat, (int dir, const char *path, int flags, ...), flags, dir, path)
+OPEN(openat64, (int dir, const char *path, int flags, ...), flags, dir, path)
 
 BYTES(pwrite, 1, (int fd, const void *data, size_t len, off_t offset), fd, data, len, offset)
 BYTES(pwrite64, 1, (int fd, const void *data, size_t len, off64_t offset), fd, data, len, offset)
@@ -153,5 +194,9 @@ WHOLE(int, fsync, 1, (int fd), fd)
 WHOLE(int, fdatasync, 1, (int fd), fd)
 WHOLE(int, ftruncate, 1, (int fd, off_t size), fd, size)
 WHOLE(int, ftruncate64, 1, (int fd, off64_t size), fd, size)
-WHOLE(int, unlink, 0, (const char *path), path)
-WHOLE(int, rename, 0, (const char *from, const char *to), from, to)
+WHOLE(int, unlink, 1, (const char *path), path)
+WHOLE(int, rename, 1, (const char *from, const char *to), from, to)
+WHOLE(int, mkdir, 1, (const char *path, mode_t mode), path, mode)
+WHOLE(int, bind, 0, (int fd, const struct sockaddr *name, socklen_t len), fd, name, len)
+WHOLE(ssize_t, pread, 1, (int fd, void *data, size_t len, off_t offset), fd, data, len, offset)
+WHOLE(ssize_t, pread64, 1, (int fd, void *data, size_t len, off64_t offset), fd, data, len, offset)

@@ -82,12 +82,16 @@ class Sale:
                 for coupon in self.answers[name]['coupons']]
 
 
+refusals = []  # that say that they may pass
+
+
 def say(till, method, params, patience):
     """A refusal that says it may pass is asked again, so many times."""
     while True:
         try:
             return till.call(method, params)
         except Refused as refused:
+            refusals.append(refused)
             patience -= 1
             if patience == 0 or not refused.data.get('retryable'):
                 raise
@@ -126,11 +130,17 @@ class Killed(Bridge):
         libraries[:0] = re.findall(r'=> (\S*/lib[at]san\.so\S*)', said)
         return ':'.join(libraries)
 
-    def start_counting(self, at=0, half=False, error=0, times=1):
+    def start_counting(self, at=0, half=False, error=0, times=1, reads=False):
         env = {'LD_PRELOAD': self.preload(), 'KILL_POINTS_FILE': self.record_path,
                'KILL_POINTS_AT': str(at), 'KILL_POINTS_HALF': str(int(half)),
-               'KILL_POINTS_ERRNO': str(error), 'KILL_POINTS_FOR': str(times)}
+               'KILL_POINTS_ERRNO': str(error), 'KILL_POINTS_FOR': str(times),
+               'KILL_POINTS_READS': str(int(reads))}
+        refusals.clear()
         return self.start(env=env)
+
+    def look_at_log(self):
+        """When a till was refused because of the disk, who looks after the daemon is told why."""
+        assert not refusals or re.search(r'^<[0-4]>', self.log(), re.M), f'{refusals}, and it says nothing'
 
     def count(self):
         with open(self.record_path, 'rb') as file, \
@@ -202,10 +212,10 @@ def spend_twice(till, sale):
     assert refused.code in ('coupon_used', 'reward_not_applicable'), refused
 
 
-def undisturbed(bridge, paper, error=0):
+def undisturbed(bridge, paper, error=0, reads=False):
     """How many calls there are, and what the books come to."""
     sale = Sale()
-    bridge.start_counting(error=error)
+    bridge.start_counting(error=error, reads=reads)
     sale.play(bridge)
     with bridge.connect() as till:
         wanted = books(till, sale)
@@ -243,15 +253,17 @@ def killed(bridge, paper, at, half, wanted):
     bridge.stop()
 
 
-def failed(bridge, paper, at, error, times, wanted):
+def failed(bridge, paper, at, error, times, wanted, reads=False):
     sale = Sale()
     try:
-        bridge.start_counting(at, error=error, times=times)
+        bridge.start_counting(at, error=error, times=times, reads=reads)
     except AssertionError:
         if bridge.process.poll() != 1:
             raise
+        assert re.search(r'^<[0-3]>', bridge.log(), re.M), f'it ended without a word:\n{bridge.log()}'
         bridge.start()  # it said what is wrong and ended: nothing has begun
     sale.play(bridge, patience=20)
+    bridge.look_at_log()
     for _ in range(2):
         with bridge.connect() as till:
             got = books(till, sale)
@@ -282,14 +294,18 @@ def main():
     tap.run('a sale that nobody disturbs', lambda: found.append(with_bridge(undisturbed)))
     tap.run('the same, calls on files counted',
             lambda: found.append(with_bridge(undisturbed, errno.ENOSPC)))
-    if len(found) == 2:
-        (calls, wanted), (file_calls, _) = found
+    tap.run('the same, reads counted', lambda: found.append(with_bridge(undisturbed, errno.EIO, True)))
+    if len(found) == 3:
+        (calls, wanted), (file_calls, _), (reads, _) = found
         for i, at in enumerate(chosen(options, calls)):
             tap.run(f'ended at call {at} of {calls}', with_bridge, killed, at, i % 2 == 1, wanted)
         for i, at in enumerate(chosen(options, file_calls)):
             error = (errno.ENOSPC, errno.EIO)[i % 2]
             tap.run(f'{errno.errorcode[error]} from call {at} of {file_calls}', with_bridge, failed,
                     at, error, 1 + i % 3, wanted)
+        for i, at in enumerate(chosen(options, reads)):
+            tap.run(f'EIO from read {at} of {reads}', with_bridge, failed, at, errno.EIO, 1 + i % 3, wanted,
+                    True)
     tap.done()
 
 
