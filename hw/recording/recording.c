@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/grow.h"
 
 #define SETTINGS_MAX 64
 
@@ -127,26 +128,12 @@ take_head(struct tb_recording *r, const json_t *line, char **ret_why)
 }
 
 static int
-make_room(struct tb_recording *r)
-{
-	struct tb_recorded *more;
-
-	if (r->n_lines & (r->n_lines - 1))
-		return 0;
-	more = reallocarray(r->lines, r->n_lines ? 2 * r->n_lines : 1, sizeof(*more));
-	if (!more)
-		return -ENOMEM;
-	r->lines = more;
-	return 0;
-}
-
-static int
 take_line(struct tb_recording *r, const json_t *line, size_t number, char **ret_why)
 {
 	const json_t *t_us = json_object_get(line, "t_us"), *hex = json_object_get(line, "hex");
 	const char *dir = json_string_value(json_object_get(line, "dir"));
 	uint64_t before = r->n_lines ? r->lines[r->n_lines - 1].t_us : 0;
-	struct tb_recorded *recorded;
+	struct tb_recorded *recorded, *more;
 	ssize_t n;
 
 	if (!json_is_integer(t_us) || json_integer_value(t_us) < 0 ||
@@ -159,8 +146,10 @@ take_line(struct tb_recording *r, const json_t *line, size_t number, char **ret_
 	                        : -EINVAL;
 	if (n < 0)
 		return refuse(ret_why, number, "hex is missing, or not in hex");
-	if (make_room(r) < 0)
+	more = tb_grow(r->lines, r->n_lines, sizeof(*more));
+	if (!more)
 		return -ENOMEM;
+	r->lines = more;
 	recorded = &r->lines[r->n_lines++];
 	*recorded = (struct tb_recorded){
 		.t_us = (uint64_t)json_integer_value(t_us),
