@@ -148,7 +148,14 @@ static void
 open_failed(struct device *device, int error, const char *why)
 {
 	uint64_t now_us = tb_loop_now_us(device->devices->bridge->loop);
+	char unsaid[128];
 
+	if (!why) {
+		snprintf(unsaid, sizeof(unsaid),
+			"it cannot be opened (%s): plug it in again, or restart tillbridge",
+			strerror(-error));
+		why = unsaid;
+	}
 	if (error != -EACCES && error != -EPERM && error != -EBUSY && error != -EINVAL)
 		spoil(device);
 	switch (error) {
@@ -171,7 +178,7 @@ open_failed(struct device *device, int error, const char *why)
 			return;
 		break;
 	default:
-		tb_device_set_state(device, TB_DEVICE_ABSENT, why ? why : strerror(-error));
+		tb_device_set_state(device, TB_DEVICE_ABSENT, why);
 		break;
 	}
 	retry_later(device);
@@ -201,7 +208,8 @@ tb_device_open(struct device *device)
 	tb_device_calibrate_again(device);
 	if (device->tries == 0)
 		/* the tries after the first are not worth a word each */
-		tb_device_set_state(device, TB_DEVICE_OPENING, NULL);
+		tb_device_set_state(device, TB_DEVICE_OPENING,
+			"it is being opened: if it does not answer soon, switch it on");
 }
 
 void

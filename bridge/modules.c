@@ -57,7 +57,8 @@ tb_module_open(const char *name, const char *symbol, void **ret_handle, const vo
 		return r;
 	handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!handle)
-		return refuse(-ELIBBAD, ret_why, "%s: %s", name, dlerror());
+		return refuse(-ELIBBAD, ret_why,
+			"%s does not load (%s): install all from one package", name, dlerror());
 	found = dlsym(handle, symbol);
 	if (!found) {
 		dlclose(handle);

@@ -199,6 +199,8 @@ cure_of(const json_t *device)
 			"udevadm trigger; else give the service's user the device's group"},
 		{"absent", "plug it in and switch it on; if it is, its address is another: tillctl "
 			   "setup finds it"},
+		{"opening",
+			"wait a moment; if it stays so, let go of its keys, switch it off and on"},
 		{"lost", "see to the cable and the power"},
 		{"busy", "end the program that has it; see the notes on ModemManager, brltty, gpsd "
 			 "and cups"},

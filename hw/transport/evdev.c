@@ -37,12 +37,15 @@ quiet(const struct libevdev *device, enum libevdev_log_priority priority, void *
 {
 }
 
+/* why: NULL where the error says it. */
 static void
 lose(struct tb_evdev *evdev, int error, const char *why)
 {
+	_cleanup_free_ char *lost = why ? NULL : tb_line_why_lost(error);
+
 	tb_source_remove(&evdev->source);
 	tb_source_remove(&evdev->soon);
-	evdev->handler.lost(error, why, evdev->userdata);
+	evdev->handler.lost(error, why ? why : lost, evdev->userdata);
 }
 
 static bool
@@ -190,7 +193,7 @@ tb_evdev_read(struct tb_evdev *evdev)
 	for (int i = 0; i < READS_A_TURN && n > 0; i++)
 		n = read_once(evdev, &any);
 	if (n < 0)
-		lose(evdev, n, "the scanner was unplugged");
+		lose(evdev, n, NULL);
 	else if (any && !evdev->ours)
 		try_again(evdev);
 	else if (any)
@@ -204,7 +207,7 @@ on_readable(int fd, uint32_t events, void *userdata)
 	struct tb_evdev *evdev = userdata;
 
 	if (!tb_evdev_read(evdev) && events & (EPOLLHUP | EPOLLERR))
-		lose(evdev, -ENODEV, "the scanner was unplugged");
+		lose(evdev, -ENODEV, NULL);
 }
 
 static void

@@ -33,12 +33,10 @@ struct hidraw {
 static void
 lose(struct hidraw *raw, int error)
 {
+	_cleanup_free_ char *why = tb_line_why_lost(error);
+
 	tb_source_remove(&raw->source);
-	raw->handler.lost(error < 0 ? error : -ENODEV,
-		error == -ENODEV || error == -EIO || error == 0
-			? "the device was unplugged: plug it in again"
-			: strerror(-error),
-		raw->userdata);
+	raw->handler.lost(error < 0 ? error : -ENODEV, why, raw->userdata);
 }
 
 /* Whether another report waits; asking costs less than a read of nothing. */

@@ -54,13 +54,15 @@ say_why(const struct tcp *tcp, char *out, size_t size)
 	switch (-tcp->error) {
 	case ECONNREFUSED:
 		snprintf(out, size,
-			"%s port %u refuses the connection: the printer is off, or another program "
-			"is connected to it, and it serves one at a time",
+			"%s port %u refuses the connection: switch the printer on, or end the "
+			"other "
+			"program that is connected to it, as it serves one at a time",
 			tcp->host, tcp->port);
 		break;
 	case ETIMEDOUT:
-		snprintf(out, size, "%s port %u does not answer: is it on, and the cable in?",
-			tcp->host, tcp->port);
+		snprintf(out, size,
+			"%s port %u does not answer: switch it on, and see to the cable", tcp->host,
+			tcp->port);
 		break;
 	case EADDRNOTAVAIL:
 		snprintf(out, size,
@@ -381,7 +383,8 @@ tb_tcp_open(struct tb_loop *loop, const char *address, const struct tb_stream_se
 	}
 	r = start(tcp);
 	if (r < 0) {
-		if (asprintf(ret_why, "tcp:%s: %s", address, strerror(-r)) < 0)
+		if (asprintf(ret_why, "tcp:%s cannot be tried (%s): restart tillbridge", address,
+			    strerror(-r)) < 0)
 			*ret_why = NULL;
 		tcp_close(&tcp->stream);
 		return r;

@@ -29,7 +29,9 @@ tb_stream_open(struct tb_loop *loop, const char *address, const struct tb_stream
 			return wires[i].open(
 				loop, address + len, settings, handler, userdata, ret, ret_why);
 	}
-	if (asprintf(ret_why, "%s is no address of a serial line, of a USB or of a network printer",
+	if (asprintf(ret_why,
+		    "%s is no address of a serial line, of a USB or of a network printer: write "
+		    "tty:PATH, pty:PATH, lp:PATH, usb:VID:PID or tcp:HOST:PORT",
 		    address) < 0)
 		*ret_why = NULL;
 	return -EINVAL;

@@ -175,9 +175,30 @@ tb_line_fail_open(const char *path, int error, char **ret_why)
 			*ret_why = NULL;
 		return -ENODEV;
 	default:
-		if (asprintf(ret_why, "%s cannot be opened: %s", path, strerror(error)) < 0)
+		if (asprintf(ret_why,
+			    "%s cannot be opened (%s): see that it is the device meant, and plug "
+			    "it in again",
+			    path, strerror(error)) < 0)
 			*ret_why = NULL;
 		return error > 0 ? -error : -EIO;
+	}
+}
+
+char *
+tb_line_why_lost(int error)
+{
+	char *why = NULL;
+
+	switch (error) {
+	case 0:
+	case -ENODEV:
+	case -EIO:
+		return strdup("the device was unplugged: plug it in again");
+	default:
+		if (asprintf(&why, "the device is no longer read (%s): plug it in again",
+			    strerror(-error)) < 0)
+			return NULL;
+		return why;
 	}
 }
 

@@ -19,5 +19,8 @@ int tb_line_open(const char *path, const struct tb_stream_settings *settings, st
 	char **ret_why);
 /* The error of an open (an errno) as a negative one, and its sentence, of any device node. */
 int tb_line_fail_open(const char *path, int error, char **ret_why);
+/* Why an open device of any kind is lost (a negative errno, 0: it hung up), and the cure; to free,
+ * NULL when there is no memory. */
+char *tb_line_why_lost(int error);
 /* Drops what has not gone out, gives the port back. Does not wait. */
 void tb_line_close(struct tb_line *line);

@@ -22,7 +22,9 @@ struct tb_uinput {
 static int
 fail(int error, char **ret_why)
 {
-	const char *why = "the kernel does not make a keyboard of it";
+	const char *why =
+		"the kernel makes no keyboard of it: modprobe -r uinput, modprobe uinput, "
+		"and plug the scanner in again";
 
 	if (error == -ENOENT || error == -ENODEV || error == -ENXIO)
 		why = "it is not there: modprobe uinput, and plug the scanner in again";

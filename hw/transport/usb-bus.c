@@ -58,8 +58,11 @@ load(struct tb_usb_calls *call, char **ret_why)
 	}
 #define X(name) \
 	*(void **)&call->name = dlsym(library, "libusb_" #name); \
-	if (!call->name) \
-		return -ENOSYS;
+	if (!call->name) { \
+		*ret_why = strdup(LIBRARY " is too old: install libusb-1.0-0 of 1.0.26 or " \
+					  "later, or use the kernel's usblp"); \
+		return -ENOENT; \
+	}
 	TB_USB_CALLS(X)
 #undef X
 	return 0;

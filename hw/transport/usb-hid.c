@@ -14,6 +14,7 @@
 
 #include "hw/codec/hid-descriptor.h"
 #include "hw/transport/hid.h"
+#include "hw/transport/tty.h"
 #include "hw/transport/usb.h"
 
 #define INTERFACES_MAX 8
@@ -91,10 +92,7 @@ lose_by(struct usb_hid *hid, int code)
 {
 	int error = tb_usb_errno(code);
 
-	lose(hid, error,
-		strdup(error == -ENODEV || error == -EIO
-				? "the device was unplugged: plug it in again"
-				: strerror(-error)));
+	lose(hid, error, tb_line_why_lost(error));
 }
 
 /* Every transfer ends here, within libusb: it is only noted. */

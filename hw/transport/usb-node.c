@@ -302,7 +302,8 @@ tb_usb_node_take(struct tb_usb_node *node, const char *address, char **ret_why)
 			"printer (CUPS: delete its queue)",
 			address);
 	if (r < 0)
-		return refuse(tb_usb_errno(r), ret_why, "usb:%s cannot be taken: %s", address,
+		return refuse(tb_usb_errno(r), ret_why,
+			"usb:%s cannot be taken (%s): plug it in again", address,
 			strerror(-tb_usb_errno(r)));
 	node->claimed = true;
 	if (node->alternates > 1)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "hw/codec/device-id.h"
+#include "hw/transport/tty.h"
 #include "hw/transport/usb.h"
 
 #define OUT_MAX 16384
@@ -82,10 +83,7 @@ lose_by(struct usb *usb, int code)
 {
 	int error = tb_usb_errno(code);
 
-	lose(usb, error,
-		strdup(error == -ENODEV || error == -EIO
-				? "the device was unplugged: plug it in again"
-				: strerror(-error)));
+	lose(usb, error, tb_line_why_lost(error));
 }
 
 /* Every transfer ends here, within libusb: it is only noted. */

@@ -4,7 +4,13 @@
 kernel's node and one through libusb, a printer behind usbfs. Memory and descriptors stay where they
 were, and a line that has hung up wakes nobody."""
 
+import glob
+import itertools
+import json
 import os
+import re
+import signal
+import subprocess
 import sys
 import tempfile
 
@@ -26,14 +32,15 @@ NAMES = ('scanner-serial-S', 'scanner-hid-H', 'printer-escpos-P')
 class Fair:
     """A bus, a daemon on it, and a till that hears of devices."""
 
-    def __init__(self, conf=''):
+    def __init__(self, conf='', **settings):
         self.bus = Bus()
         self.bridge = Bridge(conf)
         env = self.bus.environment()
-        env['LD_PRELOAD'] += ' ' + os.path.join(BUILD, 'hw', 'sim', 'usbfs-seek.so')
+        for library in (('hw', 'sim', 'usbfs-seek.so'), ('tests', 'e2e', 'libdeaf.so')):
+            env['LD_PRELOAD'] += ' ' + os.path.join(BUILD, *library)
         data = tempfile.mkdtemp(prefix='tillbridge-data-', dir=self.bridge.folder)
         os.symlink(os.path.join(ROOT, 'hw', 'devices'), os.path.join(data, 'devices'))
-        self.bridge.start(env=dict(env, TILLBRIDGE_DATA_DIR=data))
+        self.bridge.start(env=dict(env, TILLBRIDGE_DATA_DIR=data, **settings))
         self.till = self.bridge.connect()
         self.till.call('events.subscribe', {'kinds': ['device']})
 
@@ -123,10 +130,112 @@ def what_has_hung_up_wakes_nobody():
         assert used < 600, f'{used} wake-ups for three hang-ups'
 
 
+def words_that_were_lost_are_made_up_for():
+    """udev spoke, and the socket ran over: all is looked at again, and who was there is not touched."""
+    with tempfile.TemporaryDirectory() as folder:
+        silence = os.path.join(folder, 'silence')
+        with Fair(DEAF=silence) as fair:
+            fair.bus.plug('ttyACM0', serial='goes', vid='1eab', pid='8006', port='1-1')
+            fair.bus.plug('ttyACM1', serial='stays', vid='1eab', pid='8006', port='1-2')
+            fair.wait_all('ready', ('scanner-serial-goes', 'scanner-serial-stays'))
+            with open(silence, 'w', encoding='ascii'):
+                pass
+            fair.bus.unplug('ttyACM0')
+            fair.bus.plug('ttyACM2', serial='comes', vid='1eab', pid='8006', port='1-3')
+            os.unlink(silence)
+            fair.till.events.clear()
+            # the next words show that some were lost; they stand in the queue when all is looked at
+            fair.bridge.process.send_signal(signal.SIGSTOP)
+            fair.bus.plug('hidraw0', serial='last', port='1-4')
+            fair.bridge.process.send_signal(signal.SIGCONT)
+            fair.wait_all('ready', ('scanner-serial-comes', 'scanner-hid-last'))
+            listed = {d['device']: d['state'] for d in fair.till.call('device.list')['devices']}
+            assert listed == dict.fromkeys(
+                ('scanner-serial-stays', 'scanner-serial-comes', 'scanner-hid-last'), 'ready'), listed
+            fair.bus.plug('hidraw1', serial='done', port='1-5')  # whatever else udev said is heard
+            fair.wait_all('ready', ('scanner-hid-done',))
+            gone = [e['params'] for e in fair.till.events if e['params']['state'] in ('lost', 'absent')
+                    and e['params']['device'] != 'scanner-serial-goes']
+            assert not gone, gone
+
+
+def no_state_without_its_cure():
+    """Whatever way a device of each kind goes: why, and what to do about it, in one sentence; and
+    tillctl says it on."""
+    conf = ('[device left]\ndriver = scanner-hid\naddress = usb:1eab:8010:L\n'
+            '[device nowhere]\ndriver = scanner-serial\naddress = tty:/dev/serial/by-id/no-such\n'
+            '[device folder]\ndriver = scanner-serial\naddress = pty:/dev\n'
+            '[device wedge]\ndriver = scanner-wedge\naddress = evdev:/dev/input/event0\n'
+            '[device slip]\ndriver = printer-escpos\naddress = lp:/dev/usb/lp0\n'
+            '[device net]\ndriver = printer-escpos\naddress = tcp:127.0.0.1:1\n')
+    nodes = {'wedge': ('input/event0', dict(port='1-4')), 'slip': ('usb/lp0', dict(port='1-5')),
+             'left': ('usbscanner0', dict(serial='L', port='1-6')),
+             **dict(zip(NAMES, NODES.items()))}
+    told = []
+
+    def until(name, state):
+        while told[-1:] != [(name, state)]:
+            event = fair.till.event('device')
+            told.append((event['device'], event['state']))
+            if event['state'] != 'ready':
+                culprit, _, cure = event.get('reason', '').partition(': ')
+                assert culprit and cure, event
+
+    with Fair(conf) as fair:
+        for name, (node, keys) in nodes.items():
+            fair.bus.process.say(f'plug {node} ' + ' '.join(f'{k}={v}' for k, v in keys.items()))
+            until(name, 'ready')
+            if node.startswith(('tty', 'input')):
+                fair.bus.process.say(f'hangup {node}')
+                until(name, 'lost')
+                until(name, 'ready')
+            fair.bus.process.say(f'unplug {node}')
+            until(name, 'absent')
+        for device in fair.till.call('device.list')['devices']:
+            assert device['state'] != 'ready' and ': ' in device['reason'], device
+        listed = tillctl(fair.bridge, 'devices').stdout
+        doctor = json.loads(tillctl(fair.bridge, '--json', 'doctor').stdout)
+        for name in ('left', 'nowhere', 'folder', 'wedge', 'slip', 'net'):
+            line = next(line for line in listed.splitlines() if line.startswith(name + ' '))
+            assert line.split()[2] == 'absent' and ': ' in line, line
+            found = next(f for f in doctor['findings'] if f.get('about') == name)
+            assert found['state'] == 'wrong' and found['cure'] and ': ' in found['what'], found
+
+
+def who_is_known_is_let_in():
+    """A model that needs no section needs no hand at its node either: the rules name it, by its ids
+    or by what it is."""
+    with open(os.path.join(ROOT, 'udev', '60-tillbridge.rules'), encoding='utf-8') as file:
+        rules = [line for line in file if 'GROUP="tillbridge"' in line]
+    labels = {'tty': 'idVendor', 'hidraw': 'idVendor', 'evdev': 'ID_INPUT_KEYBOARD'}
+    for path in glob.glob(os.path.join(ROOT, 'hw', 'devices', '*.ini')):
+        with open(path, encoding='utf-8') as file:
+            models = re.split(r'(?m)^\[device\]$', file.read())[1:]
+        for model in models:
+            keys = dict(re.findall(r'(?m)^(\w+) = (.*)$', model))
+            for node, usb in itertools.product(keys['node'].split(), keys['usb'].split()):
+                if keys.get('claim') == 'no' or node not in labels:
+                    continue
+                assert any(names(rule, *usb.split(':')) for rule in rules if labels[node] in rule and
+                           (node == 'evdev') == ('ID_INPUT_KEYBOARD' in rule)), (path, node, usb)
+
+
+def names(rule, vendor, product):
+    """Whether the rule is for these ids."""
+    ids = dict(re.findall(r'ATTRS\{(idVendor|idProduct)\}=="([^"]*)"', rule))
+    return vendor in ids.get('idVendor', '').split('|') and \
+        (ids['idProduct'] == '?*' or product in ids['idProduct'].split('|'))
+
+
+def tillctl(bridge, *words):
+    return subprocess.run([program('tillctl'), '--socket', bridge.path, *words], check=False,
+                          capture_output=True, text=True)
+
+
 def main():
     tap = Tap()
     for check in (plugged_again_and_again, the_port_changes_and_the_device_does_not,
-                  what_has_hung_up_wakes_nobody):
+                  what_has_hung_up_wakes_nobody, words_that_were_lost_are_made_up_for, no_state_without_its_cure, who_is_known_is_let_in):
         tap.run(check.__name__.replace('_', ' '), check)
     tap.done()
 

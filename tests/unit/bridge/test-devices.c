@@ -238,7 +238,8 @@ recognised_devices_have_names(void **state)
 	start();
 	plug(&a);
 	assert_string_equal(stage_told(),
-		"device {\"device\":\"fake-A_1\",\"driver\":\"fake\",\"state\":\"opening\"}\n"
+		"device {\"device\":\"fake-A_1\",\"driver\":\"fake\",\"state\":\"opening\","
+		"\"reason\":\"it is being opened: if it does not answer soon, switch it on\"}\n"
 		"device {\"device\":\"fake-A_1\",\"driver\":\"fake\",\"state\":\"ready\"}\n");
 	assert_string_equal(opened_address, "tty:/dev/ttyUSB0");
 	plug(&b);
