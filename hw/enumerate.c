@@ -12,6 +12,7 @@
 #include <linux/input-event-codes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/list.h"
 #include "hw/codec/device-id.h"
@@ -21,6 +22,8 @@
 struct entry {
 	struct tb_list list;
 	struct tb_found found;
+	/* Of its directory in sysfs: another one is another device, be it under the same name. */
+	ino_t inode;
 	bool seen; /* in the look that is under way */
 	/* Not told yet: the kernel is about to make a node of its own for the interface. */
 	bool held_back;
@@ -488,10 +491,19 @@ types(struct udev_device *device)
 	return !keys || strtoull(low ? low : keys, NULL, 16) & 1u << KEY_1;
 }
 
+static ino_t
+inode_of(struct udev_device *device)
+{
+	struct stat st;
+
+	return stat(udev_device_get_syspath(device), &st) == 0 ? st.st_ino : 0;
+}
+
 static void
 add_device(struct tb_enumerate *enumerate, struct udev_device *device)
 {
 	unsigned kind = kind_of(device);
+	ino_t inode = inode_of(device);
 	struct entry *entry;
 
 	if (!kind || (kind == TB_NODE_USB && is_usb_device(device) && has_interfaces(device)))
@@ -499,10 +511,14 @@ add_device(struct tb_enumerate *enumerate, struct udev_device *device)
 	if (kind == TB_NODE_EVDEV && !types(device))
 		return;
 	entry = find_entry(enumerate, udev_device_get_syspath(device));
-	if (entry) {
+	if (entry && entry->inode == inode) {
+		/* looked at before its word came, or a word that was only asked for */
 		entry->seen = true;
 		return;
 	}
+	/* it went and came, and the going was lost */
+	if (entry)
+		remove_entry(enumerate, entry);
 	entry = calloc(1, sizeof(*entry));
 	if (!entry)
 		return;
@@ -511,6 +527,7 @@ add_device(struct tb_enumerate *enumerate, struct udev_device *device)
 		free(entry);
 		return;
 	}
+	entry->inode = inode;
 	entry->seen = true;
 	recognise(&entry->found, enumerate->models, device);
 	/* hubs, keyboards, phones; a HID interface may be what a section asks for */
@@ -578,33 +595,35 @@ look(struct tb_enumerate *enumerate)
 }
 
 static void
+take_word(struct tb_enumerate *enumerate, struct udev_device *device)
+{
+	const char *action = udev_device_get_action(device);
+	struct entry *entry = find_entry(enumerate, udev_device_get_syspath(device));
+
+	if (action && !strcmp(action, "add"))
+		add_device(enumerate, device);
+	else if (action && !strcmp(action, "remove") && entry)
+		remove_entry(enumerate, entry);
+}
+
+static void
 on_monitor(int fd, uint32_t events, void *userdata)
 {
 	struct tb_enumerate *enumerate = userdata;
 	struct udev_device *device;
-	struct entry *entry;
+	bool lost = false;
 
-	for (;;) {
-		const char *action;
-
+	do {
 		errno = 0;
 		device = udev_monitor_receive_device(enumerate->monitor);
-		if (!device)
-			break;
-		action = udev_device_get_action(device);
-		entry = find_entry(enumerate, udev_device_get_syspath(device));
-		if (action && !strcmp(action, "remove")) {
-			if (entry)
-				remove_entry(enumerate, entry);
-		} else if (action && !strcmp(action, "add")) {
-			/* an `add` of what is known: it went and came, and the going was lost */
-			if (entry)
-				remove_entry(enumerate, entry);
-			add_device(enumerate, device);
-		}
-		udev_device_unref(device);
-	}
-	if (errno == ENOBUFS)
+		lost = lost || (!device && errno == ENOBUFS);
+		/* what is still in the queue is older than the look that follows */
+		if (device && !lost)
+			take_word(enumerate, device);
+		if (device)
+			udev_device_unref(device);
+	} while (device || errno == ENOBUFS);
+	if (lost)
 		look(enumerate);
 	else if (events & (EPOLLHUP | EPOLLERR) && errno != EAGAIN && errno != 0)
 		tb_source_remove(&enumerate->watch);
