@@ -100,6 +100,21 @@ end_length(const struct tb_frame *frame)
 	return config->suffix_len + terminator;
 }
 
+bool
+tb_frame_is_end(const struct tb_frame *frame, const char *text, size_t len)
+{
+	static const char *const ends[] = {
+		[TB_TERMINATOR_AUTO] = "\r\n",
+		[TB_TERMINATOR_CR] = "\r",
+		[TB_TERMINATOR_LF] = "\n",
+		[TB_TERMINATOR_CRLF] = "\n",
+		[TB_TERMINATOR_TAB] = "\t",
+		[TB_TERMINATOR_NONE] = "",
+	};
+
+	return len == 1 && text[0] && strchr(ends[frame->config.terminator], text[0]);
+}
+
 /* Before the prefix: whether this byte completes it. */
 static bool
 completes_prefix(struct tb_frame *frame, uint8_t byte)

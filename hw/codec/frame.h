@@ -64,6 +64,8 @@ uint64_t tb_frame_deadline(const struct tb_frame *frame);
 void tb_frame_silence(struct tb_frame *frame);
 /* Forgets what was half read, reports nothing. */
 void tb_frame_reset(struct tb_frame *frame);
+/* Whether this text of one key ends a code, whatever stood before it. */
+bool tb_frame_is_end(const struct tb_frame *frame, const char *text, size_t len);
 
 /*
  * C escapes (\r \n \t \a \b \e \f \v \0 \\ \" \' \xHH \OOO) to bytes: the count, or -EINVAL,

@@ -143,29 +143,13 @@ on_frame(const uint8_t *code, size_t len, const char *reason, void *userdata)
 	forget_text(device);
 }
 
-/* Whether the text ends a code, whatever was before it. */
-static bool
-is_end(const struct tb_device *device, const char *text, size_t len)
-{
-	static const char *const ends[] = {
-		[TB_TERMINATOR_AUTO] = "\r\n",
-		[TB_TERMINATOR_CR] = "\r",
-		[TB_TERMINATOR_LF] = "\n",
-		[TB_TERMINATOR_CRLF] = "\n",
-		[TB_TERMINATOR_TAB] = "\t",
-		[TB_TERMINATOR_NONE] = "",
-	};
-
-	return len == 1 && text[0] && strchr(ends[device->frame.config.terminator], text[0]);
-}
-
 static void
 on_key(struct tb_device *device, const struct input_event *event)
 {
 	char text[TB_KEYMAP_TEXT];
 	size_t n = tb_keymap_feed(device->keymap, event->code, event->value, text), room;
 
-	device->text_ends = device->text_ends || is_end(device, text, n);
+	device->text_ends = device->text_ends || tb_frame_is_end(&device->frame, text, n);
 	if (n > 0 && !device->broken) {
 		room = TB_CODE_MAX - device->text_len;
 		memcpy(device->text + device->text_len, text, TB_MIN(n, room));
@@ -414,6 +398,8 @@ on_lost(int error, const char *why, void *userdata)
 {
 	struct tb_device *device = userdata;
 
+	/* What is held back goes nowhere: half an article's number would stand before the next one
+	 * in the till program, and it may be half of a customer's, or of a payment card's. */
 	tb_frame_reset(&device->frame);
 	tb_keymap_reset(device->keymap, false);
 	forget_text(device);

@@ -28,6 +28,10 @@ struct tb_player {
 	struct tb_frame frame;
 	struct tb_hid_pos *pos;
 	struct tb_keymap *keymap;
+	/* Of a wedge: events were lost in this code, which is dropped up to its end, or to silence
+	 * after its last key. */
+	bool broken;
+	uint64_t last_us;
 	struct tb_device_config own_config;
 };
 
@@ -49,7 +53,7 @@ tell_dropped(struct tb_player *player, const char *reason)
 }
 
 static void
-tell_code(struct tb_player *player, const uint8_t *code, size_t len)
+tell_code(struct tb_player *player, const uint8_t *code, size_t len, const char *symbology)
 {
 	struct tb_played played = {.t_us = player->now_us};
 	struct tb_scan scan;
@@ -57,7 +61,7 @@ tell_code(struct tb_player *player, const uint8_t *code, size_t len)
 
 	if (tb_double_read_is(&player->double_read, code, len, player->now_us))
 		return;
-	r = tb_scan_init(&scan, code, len, NULL);
+	r = tb_scan_init(&scan, code, len, symbology);
 	if (r == -ENODATA)
 		return;
 	if (r < 0) {
@@ -75,7 +79,7 @@ on_frame(const uint8_t *code, size_t len, const char *reason, void *userdata)
 	if (reason)
 		tell_dropped(userdata, reason);
 	else
-		tell_code(userdata, code, len);
+		tell_code(userdata, code, len, NULL);
 }
 
 static const char *
@@ -155,7 +159,8 @@ feed_hid(struct tb_player *player, const uint8_t *bytes, size_t len)
 {
 	switch (tb_hid_pos_feed(player->pos, bytes, len, player->now_us)) {
 	case TB_HID_POS_CODE:
-		tell_code(player, player->pos->code, player->pos->len);
+		tell_code(player, player->pos->code, player->pos->len,
+			tb_hid_pos_symbology(player->pos));
 		break;
 	case TB_HID_POS_DROPPED:
 		tell_dropped(player, "report_malformed");
@@ -195,6 +200,32 @@ init_wedge(struct tb_player *player, const struct tb_recording *r, char **ret_wh
 	return init_frame(player, r, ret_why);
 }
 
+/* The kernel had no room for some events. Which keys are down since then nobody has recorded: none.
+ */
+static void
+lose_keys(struct tb_player *player)
+{
+	tb_keymap_resync(player->keymap, NULL, 0);
+	tb_frame_reset(&player->frame);
+	player->broken = true;
+	player->last_us = player->now_us;
+	tell_dropped(player, "keys_lost");
+}
+
+static uint64_t
+wedge_deadline(const struct tb_player *player)
+{
+	return player->broken ? player->last_us + player->frame.config.idle_us
+	                      : tb_frame_deadline(&player->frame);
+}
+
+static void
+wedge_silence(struct tb_player *player)
+{
+	player->broken = false;
+	tb_frame_silence(&player->frame);
+}
+
 static void
 feed_wedge(struct tb_player *player, const uint8_t *bytes, size_t len)
 {
@@ -208,17 +239,23 @@ feed_wedge(struct tb_player *player, const uint8_t *bytes, size_t len)
 
 		if (type == EV_LED && code == LED_CAPSL)
 			tb_keymap_set_caps(player->keymap, value != 0);
+		if (type == EV_SYN && code == SYN_DROPPED)
+			lose_keys(player);
 		if (type != EV_KEY)
 			continue;
+		player->last_us = player->now_us;
 		n = tb_keymap_feed(player->keymap, code, (int32_t)value, text);
-		tb_frame_feed(&player->frame, (const uint8_t *)text, n, player->now_us);
+		if (player->broken)
+			player->broken = !tb_frame_is_end(&player->frame, text, n);
+		else
+			tb_frame_feed(&player->frame, (const uint8_t *)text, n, player->now_us);
 	}
 }
 
 static const struct player_kind kinds[] = {
 	{"scanner-hid", init_hid, feed_hid, hid_deadline, hid_silence},
 	{"scanner-serial", init_frame, feed_serial, frame_deadline, frame_silence},
-	{"scanner-wedge", init_wedge, feed_wedge, frame_deadline, frame_silence},
+	{"scanner-wedge", init_wedge, feed_wedge, wedge_deadline, wedge_silence},
 };
 
 static const struct player_kind *
