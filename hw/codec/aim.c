@@ -39,9 +39,12 @@ tb_aim_length(const uint8_t *bytes, size_t len)
 	if (len < 3 || bytes[0] != ']')
 		return 0;
 	letter = bytes[1] | 0x20;
-	if (letter < 'a' || letter > 'z' || bytes[2] < '0' || bytes[2] > '9')
+	if (letter < 'a' || letter > 'z')
 		return 0;
-	return 3;
+	/* Aztec's go on to C, as hexadecimal digits do (ISO/IEC 24778) */
+	if (bytes[1] == 'z' && bytes[2] >= 'A' && bytes[2] <= 'C')
+		return 3;
+	return bytes[2] >= '0' && bytes[2] <= '9' ? 3 : 0;
 }
 
 const char *

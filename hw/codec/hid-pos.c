@@ -17,17 +17,42 @@
 #define USAGE_AIM_1 UINT32_C(0x008c00fb)
 #define USAGE_DATA UINT32_C(0x008c00fe)
 #define USAGE_CONTINUED UINT32_C(0x008c00ff)
+#define USAGE_VENDOR UINT32_C(0xff660004) /* Honeywell's code id */
 
 #define KNOWN_LEN 64
-#define KNOWN_LAYOUT(aim, data) \
+#define KNOWN_LAYOUT(aim, data, vendor) \
 	{ \
 		.report_len = KNOWN_LEN, .count_at = 1, .aim_at = aim, .data_at = data, \
-		.data_len = 56, .continued_at = 63, .continued_mask = 1 \
+		.data_len = 56, .vendor_at = vendor, .continued_at = 63, .continued_mask = 1 \
 	}
 
-static const struct tb_hid_pos_layout layout_a = KNOWN_LAYOUT(2, 5);
-static const struct tb_hid_pos_layout layout_b = KNOWN_LAYOUT(TB_HID_POS_NONE, 2);
-static const struct tb_hid_pos_layout layout_c = KNOWN_LAYOUT(3, 6);
+static const struct tb_hid_pos_layout layout_a = KNOWN_LAYOUT(2, 5, 61);
+/* another maker's, whose letters are not published */
+static const struct tb_hid_pos_layout layout_b = KNOWN_LAYOUT(TB_HID_POS_NONE, 2, TB_HID_POS_NONE);
+static const struct tb_hid_pos_layout layout_c = KNOWN_LAYOUT(3, 6, 62);
+
+/* Code IDs after the symbology charts of Honeywell's manuals (Xenon 1900, appendix A). */
+static const struct {
+	char letter;
+	const char *word;
+} vendor_letters[] = {
+	{'D', "ean8"},
+	{'E', "upce"},
+	{'I', "gs1-128"},
+	{'a', "codabar"},
+	{'b', "code39"},
+	{'c', "upca"},
+	{'d', "ean13"},
+	{'e', "itf"},
+	{'i', "code93"},
+	{'j', "code128"},
+	{'r', "pdf417"},
+	{'s', "qr"},
+	{'w', "datamatrix"},
+	{'x', "maxicode"},
+	{'y', "gs1-databar"},
+	{'z', "aztec"},
+};
 
 struct reading {
 	struct tb_hid_pos_layout layout;
@@ -99,6 +124,7 @@ is_of_another_report(struct reading *r, const struct tb_hid_field *f)
 		return true;
 	r->layout = (struct tb_hid_pos_layout){.report_id = f->report_id,
 		.aim_at = TB_HID_POS_NONE,
+		.vendor_at = TB_HID_POS_NONE,
 		.continued_at = TB_HID_POS_NONE,
 		.count_at = TB_HID_POS_NONE};
 	r->has_count = r->has_continued = r->torn = false;
@@ -133,6 +159,10 @@ see_field(const struct tb_hid_field *f, void *userdata)
 	case USAGE_DATA:
 		see_data(r, f);
 		break;
+	case USAGE_VENDOR:
+		if (r->layout.vendor_at == TB_HID_POS_NONE && f->bit % 8 == 0 && f->bits == 8)
+			r->layout.vendor_at = f->bit / 8;
+		break;
 	case USAGE_CONTINUED:
 		if (r->has_continued)
 			break;
@@ -157,6 +187,7 @@ tb_hid_pos_parse(const uint8_t *descriptor, size_t len, struct tb_hid_pos_layout
 {
 	struct reading r = {
 		.layout = {.aim_at = TB_HID_POS_NONE,
+			.vendor_at = TB_HID_POS_NONE,
 			.continued_at = TB_HID_POS_NONE,
 			.count_at = TB_HID_POS_NONE},
 	};
@@ -228,8 +259,17 @@ drop(struct tb_hid_pos *pos, bool continued, uint64_t now_us)
 	return TB_HID_POS_DROPPED;
 }
 
+const char *
+tb_hid_pos_symbology(const struct tb_hid_pos *pos)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(vendor_letters); i++)
+		if (vendor_letters[i].letter == pos->vendor)
+			return vendor_letters[i].word;
+	return NULL;
+}
+
 static enum tb_hid_pos_result
-join(struct tb_hid_pos *pos, const struct tb_hid_pos_layout *l, const uint8_t *report,
+join(struct tb_hid_pos *pos, const struct tb_hid_pos_layout *l, const uint8_t *report, size_t len,
 	bool continued, uint64_t now_us)
 {
 	size_t n = report[l->count_at];
@@ -237,6 +277,7 @@ join(struct tb_hid_pos *pos, const struct tb_hid_pos_layout *l, const uint8_t *r
 	if (!pos->joining) {
 		pos->len = 0;
 		pos->using = *l;
+		pos->vendor = l->vendor_at < len ? report[l->vendor_at] : 0;
 		/* zeroes, or what is no identifier, are no part of the code */
 		if (l->aim_at != TB_HID_POS_NONE && tb_aim_length(report + l->aim_at, 3) == 3) {
 			memcpy(pos->code, report + l->aim_at, 3);
@@ -275,7 +316,7 @@ tb_hid_pos_feed(struct tb_hid_pos *pos, const uint8_t *report, size_t len, uint6
 		l.data_at + report[l.count_at] > len ||
 		(l.aim_at != TB_HID_POS_NONE && l.aim_at + 3 > len))
 		return drop(pos, continued, now_us);
-	return join(pos, &l, report, continued, now_us);
+	return join(pos, &l, report, len, continued, now_us);
 }
 
 uint64_t

@@ -20,6 +20,7 @@ struct tb_hid_pos_layout {
 	size_t report_len;
 	size_t count_at;          /* how many bytes of the data field count */
 	size_t aim_at;            /* three characters, or TB_HID_POS_NONE */
+	size_t vendor_at;         /* Honeywell's letter for the symbology, or TB_HID_POS_NONE */
 	size_t data_at, data_len; /* the decoded data */
 	size_t continued_at;      /* TB_HID_POS_NONE: codes are never continued */
 	uint8_t continued_mask;   /* of the bit "more follows" */
@@ -42,8 +43,9 @@ struct tb_hid_pos {
 	struct tb_hid_pos_layout using; /* of the code being joined */
 	uint8_t code[TB_CODE_MAX + 3];  /* AIM identifier and data so far */
 	size_t len;
-	bool joining; /* a continued report came and its code is not whole yet */
-	bool lost;    /* a part was dropped: what continues it is dropped too */
+	uint8_t vendor; /* the letter in its first report, 0 where there is none */
+	bool joining;   /* a continued report came and its code is not whole yet */
+	bool lost;      /* a part was dropped: what continues it is dropped too */
 	uint64_t last_us;
 };
 
@@ -61,6 +63,10 @@ void tb_hid_pos_init(struct tb_hid_pos *pos, const struct tb_hid_pos_layout *lay
  * what it would have continued by itself, counted by tb_hid_pos_expire(). */
 enum tb_hid_pos_result tb_hid_pos_feed(
 	struct tb_hid_pos *pos, const uint8_t *report, size_t len, uint64_t now_us);
+
+/* The word for the symbology of the code that was given, by its maker's letter; NULL when that says
+ * nothing. The AIM identifier within the code says more. */
+const char *tb_hid_pos_symbology(const struct tb_hid_pos *pos);
 
 /* Wipes the code that was given; what is being joined stays. */
 void tb_hid_pos_forget(struct tb_hid_pos *pos);

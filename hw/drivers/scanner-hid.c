@@ -120,7 +120,7 @@ on_report(const uint8_t *report, size_t len, void *userdata)
 	switch (tb_hid_pos_feed(&device->pos, report, len, tb_loop_now_us(device->host->loop))) {
 	case TB_HID_POS_CODE:
 		tb_scanned(device->host, &device->double_read, device->pos.code, device->pos.len,
-			NULL);
+			tb_hid_pos_symbology(&device->pos));
 		/* it may have been a payment card's number */
 		tb_hid_pos_forget(&device->pos);
 		break;

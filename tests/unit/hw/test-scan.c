@@ -66,6 +66,8 @@ identifiers_name_symbologies(void **state)
 		{"]d1x", "x|datamatrix|]d1|0"},
 		{"]d4x", "x|-|]d4|0"},
 		{"]z0x", "x|aztec|]z0|0"},
+		{"]zCx", "x|aztec|]zC|0"},
+		{"]zDx", "]zDx|-||0"},
 		{"]e1x", "x|-|]e1|0"},
 		{"]X0x", "x|-|]X0|0"},
 		{"]S0x", "x|-|]S0|0"},
