@@ -208,6 +208,11 @@ cure_of(const json_t *device)
 		{"refused", "correct its section [device NAME] as the reason says"},
 	};
 
+	/* a scanner in a mode that nobody reads says itself what to do, and a section is not it */
+	if (strcmp("present", tillctl_string(device, "state")) == 0 &&
+		!strstr(tillctl_string(device, "reason"), "section"))
+		return "do as it says, with the sheet in its manual; tillctl devices shows when it "
+		       "is ready";
 	for (size_t i = 0; i < ARRAY_SIZE(cures); i++)
 		if (strcmp(cures[i].state, tillctl_string(device, "state")) == 0)
 			return cures[i].cure;

@@ -274,7 +274,8 @@ recognise(struct tb_found *found, const struct tb_models *models, struct udev_de
 			found->reason = TB_DEVICE_ID_SILENT;
 		return;
 	}
-	if (!suits(model, found->kind, device))
+	/* what is not opened in any case need not suit: it may be in a mode of its own */
+	if (model->claim && !suits(model, found->kind, device))
 		return;
 	found->model = model;
 	found->driver = model->driver;

@@ -218,6 +218,8 @@ read_line(struct reading *reading, char *line)
 	if (!*line || *line == ';' || *line == '#')
 		return;
 	if (!strcmp(line, "[device]")) {
+		if (reading->section != NOWHERE)
+			problem(reading, "a second [device]: each has a file of its own", "");
 		reading->section = DEVICE;
 	} else if (!strcmp(line, "[settings]")) {
 		reading->section = SETTINGS;

@@ -363,6 +363,35 @@ def set_to_something_else():
         assert 'hidraw:PATH' in known['reason'], known
 
 
+def in_a_mode_that_nobody_reads():
+    """Known for a scanner, and talking its maker's own language: listed with what to do."""
+    own = '0600ff0901a10115002600ff75089540090281020903910 2c0'.replace(' ', '')
+    with Counter() as counter:
+        for vid, pid, word in (('05e0', '1900', 'SNAPI'), ('0c2e', '0007', 'IBM'), ('05f9', '120c', 'IBM')):
+            counter.bus.plug('hidraw0', vid=vid, pid=pid, port='1-3', descriptor=own)
+            known = counter.wait_state('scanner-hid-1-3', 'present')
+            assert word in known['reason'] and ': set it to USB HID POS' in known['reason'], known
+            counter.bus.unplug('hidraw0')
+            counter.till.event('device', lambda p: p['state'] == 'absent')
+        counter.bus.plug('hidraw0', vid='05e0', pid='1300', port='1-3')
+        counter.wait_state('scanner-hid-1-3', 'ready')
+
+
+def pulled_in_the_middle_of_a_code():
+    """What came of it is told nobody, and the next code on another cable is whole."""
+    for node in ('hidraw0', 'usbscanner0'):
+        with Counter(plug=[(node, {'serial': 'A', 'port': '1-3'})]) as counter:
+            counter.wait_state('scanner-hid-A', 'ready')
+            for port in ('1-4', '1-5.1'):
+                counter.report(node, layout_a(b'x' * 56, more=True))
+                counter.bus.unplug(node)
+                counter.till.event('device', lambda p: p['state'] == 'absent')
+                counter.bus.plug(node, serial='A', port=port)
+                counter.till.event('device', lambda p: p['state'] == 'ready')
+                counter.report(node, layout_a(f'TBC-{port}'.encode()))
+                assert counter.next_code() == f'TBC-{port}'
+
+
 def claimed_across_cables_and_connections():
     """A claim outlasts a pulled cable, and not its connection; who asks for it may go as well."""
     with Counter(plug=[('hidraw0', {'serial': 'A', 'port': '1-1'})]) as counter:
@@ -470,6 +499,7 @@ def main():
                   without_a_section_the_kernels_node_is_read, stalls_are_cleared, reports_that_lie,
                   descriptors_that_lie, whatever_a_code_holds, two_of_a_kind,
                   equal_serial_numbers, set_to_something_else,
+                  in_a_mode_that_nobody_reads, pulled_in_the_middle_of_a_code,
                   claimed_across_cables_and_connections,
                   nothing_is_kept_of_a_payment_card, locked_by_another):
         if not only or check.__name__ in only:
