@@ -248,6 +248,35 @@ look_at_keyboards(struct tillctl_doctor *doctor)
 	}
 }
 
+/* A device that the kernel puts to sleep loses what is read, or sent to it, while it wakes up. */
+static void
+look_at_sleep(struct tillctl_doctor *doctor)
+{
+	bool tlp = tillctl_is_there(doctor, "/etc/tlp.conf");
+	const json_t *device;
+	size_t i;
+
+	json_array_foreach(doctor->devices, i, device) {
+		const char *port = tillctl_string(device, "port");
+		char path[PATH_MAX], control[16], cure[200];
+
+		snprintf(path, sizeof(path), "/sys/bus/usb/devices/%s/power/control", port);
+		if (!*port || !read_line(doctor, control, sizeof(control), path) ||
+			strcmp(control, "auto") != 0)
+			continue;
+		snprintf(cure, sizeof(cure),
+			tlp ? "USB_DENYLIST=\"%s:%s\" in /etc/tlp.conf, then sudo tlp start"
+			    : "a rule for udev: ATTR{idVendor}==\"%s\", ATTR{idProduct}==\"%s\", "
+			      "ATTR{power/control}=\"on\"; then plug it in again",
+			tillctl_string(device, "vid"), tillctl_string(device, "pid"));
+		tillctl_find(doctor, TILLCTL_NOTE, "sleep", tillctl_string(device, "device"), cure,
+			"%s puts it to sleep when it is quiet (power/control is auto): what is "
+		        "read "
+			"while it wakes up may be lost",
+			tlp ? "TLP" : "the kernel");
+	}
+}
+
 static void
 look_at_disk(struct tillctl_doctor *doctor, const char *dir)
 {
@@ -321,6 +350,7 @@ tillctl_doctor_machine(struct tillctl_doctor *doctor)
 	look_at_programs(doctor);
 	look_at_rules(doctor);
 	look_at_keyboards(doctor);
+	look_at_sleep(doctor);
 	look_at_state(doctor);
 	look_at_clock(doctor);
 }

@@ -472,6 +472,36 @@ def a_machine_with_its_culprits():
         doctor.find('note', 'device', 'counter', 'tty:/dev/serial/by-id/usb-FT1')
 
 
+def a_device_that_is_put_to_sleep():
+    """By the kernel, or by TLP, which writes over what a rule wrote."""
+    with Bus() as bus, tempfile.TemporaryDirectory() as root:
+        bus.plug('ttyACM0', vid='1eab', pid='8006', serial='NL1', port='1-4.2')
+        folder = os.path.join(root, 'sys/bus/usb/devices/1-4.2/power')
+        os.makedirs(folder)
+        os.makedirs(os.path.join(root, 'etc'))
+        bridge = Bridge()
+        bridge.start(env=bus.environment())
+        try:
+            with bridge.connect() as till:
+                till.call('events.subscribe', {'kinds': ['device']})
+                wait_state(till, 'scanner-serial-NL1', 'ready')
+            for control, tlp, words in (('on', False, None), ('auto', False, 'ATTR{power/control}="on"'),
+                                        ('auto', True, 'USB_DENYLIST="1eab:8006"')):
+                with open(os.path.join(folder, 'control'), 'w', encoding='ascii') as file:
+                    file.write(control + '\n')
+                if tlp:
+                    with open(os.path.join(root, 'etc/tlp.conf'), 'w', encoding='ascii'):
+                        pass
+                doctor = Doctor(bridge, code=DONE, root=root)
+                if words:
+                    doctor.find('note', 'sleep', 'scanner-serial-NL1', words, 'TLP' if tlp else 'the kernel')
+                else:
+                    assert not [f for f in doctor.findings if f['check'] == 'sleep'], doctor.findings
+            bridge.stop()
+        finally:
+            bridge.remove()
+
+
 class Setup:
     """tillctl setup under way: its questions are waited for, then answered."""
 
@@ -640,7 +670,8 @@ TESTS = (captured_and_replayed, a_payment_card_is_written_as_refused, captured_w
          a_printer_is_recorded_both_ways,
          captures_that_cannot_be, replays_that_need_no_bridge, pictures_are_scanned,
          pictures_that_hold_nothing_or_worse, all_is_well, the_bridge_is_not_there,
-         what_is_ill_is_named_with_its_cure, a_machine_with_its_culprits, setup_walks_the_installer,
+         what_is_ill_is_named_with_its_cure, a_machine_with_its_culprits, a_device_that_is_put_to_sleep,
+         setup_walks_the_installer,
          setup_tries_the_printer, setup_asks_nobody_and_writes_over_nothing,
          each_command_has_its_page)
 
