@@ -271,7 +271,7 @@ look_at_sleep(struct tillctl_doctor *doctor)
 			tillctl_string(device, "vid"), tillctl_string(device, "pid"));
 		tillctl_find(doctor, TILLCTL_NOTE, "sleep", tillctl_string(device, "device"), cure,
 			"%s puts it to sleep when it is quiet (power/control is auto): what is "
-		        "read "
+			"read "
 			"while it wakes up may be lost",
 			tlp ? "TLP" : "the kernel");
 	}

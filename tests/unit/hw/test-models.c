@@ -53,8 +53,8 @@ wrong_lines_are_named(void **state)
 		"x.ini:7: no key of this driver, or not a value it takes: speed\n");
 	assert_string_equal(wrong(HEAD "usb = 1EAB:0c06\n"),
 		"x.ini:6: usb takes VID:PID in small hex digits, not 1EAB:0c06\n");
-	assert_string_equal(wrong(HEAD HEAD),
-		"x.ini:6: a second [device]: each has a file of its own\n");
+	assert_string_equal(
+		wrong(HEAD HEAD), "x.ini:6: a second [device]: each has a file of its own\n");
 	assert_string_equal(wrong(""), "x.ini:0: [device] needs name, usb, node and driver\n");
 }
 
