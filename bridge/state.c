@@ -153,6 +153,12 @@ tb_state_doom(struct tb_state *state, int error)
 		lose(state, error);
 }
 
+bool
+tb_state_is_open(const struct tb_state *state)
+{
+	return state->open;
+}
+
 int
 tb_state_after_commit(struct tb_state *state, tb_state_fn fn, void *userdata)
 {

@@ -32,6 +32,9 @@ int tb_state_begin(struct tb_state *state);
 /* The same, and then runs stmt, which gives no rows that anybody wants. */
 int tb_state_run(struct tb_state *state, sqlite3_stmt *stmt);
 
+/* Whether something of this turn is not on disk yet. */
+bool tb_state_is_open(const struct tb_state *state);
+
 /*
  * Calls fn once when the turn's transaction is on disk (error 0), or when it is lost (negative
  * errno): then nothing of it is there, and whoever waited refuses its call. Without an open

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "bridge/conf.h"
 #include "bridge/say.h"
+#include "bridge/state.h"
 
 /* With more than this not taken, no further line is read. */
 #define OUT_PAUSE ((size_t)256 * 1024)
@@ -64,11 +65,26 @@ answer_batch(
 	free(batch);
 }
 
+/*
+ * What a reading call is told waits for nothing, as long as nothing of the turn is still to be
+ * written down. (The ledger reads only while no call of the turn is to write in it.)
+ */
+static bool
+waits_for_nothing(const struct tb_request *request)
+{
+	return request->method && !(request->method->flags & TB_METHOD_CHANGES) &&
+	       !tb_state_is_open(request->bridge->state);
+}
+
 static void
 done(struct tb_request *request, const struct tb_reply *reply)
 {
 	struct tb_client *client = request->owner;
 
+	if (waits_for_nothing(request))
+		client->ready++;
+	else
+		client->held = true;
 	if (request->context) {
 		answer_batch(client, request->context, request->id, reply);
 	} else if (request->id[0] && client->state < TB_CLIENT_LEAVING) {
@@ -264,6 +280,7 @@ tb_client_lines(struct tb_client *client, char *data, size_t len)
 		}
 		client->wait_calls = 0;
 		at = (size_t)(end - data) + 1;
+		tb_client_send_ready(client);
 	}
 	return at;
 }

@@ -17,6 +17,7 @@
 #define DRAIN_MAX ((uint64_t)64 << 20)  /* bytes that are read and thrown away meanwhile */
 #define CHUNK ((size_t)64 * 1024)       /* events are put into the output up to this size */
 #define KEEP_BUFFER ((size_t)16 * 1024) /* larger ones are freed when they are empty */
+#define READY_MANY 8                    /* answers that are worth a write of their own */
 
 static void on_fd(int fd, uint32_t events, void *userdata);
 
@@ -200,6 +201,7 @@ tb_client_say(struct tb_client *client, const char *line, size_t len)
 {
 	if (client->state >= TB_CLIENT_LEAVING || client->fate != TB_FATE_NONE)
 		return;
+	client->held = true;
 	tb_buf_add(&client->out, line, len);
 	tb_rpc_mark(client);
 }
@@ -348,36 +350,42 @@ all_sent(struct tb_client *client)
 		tb_buf_reset(&client->out);
 }
 
+/* One write of what stands in the output. False when nothing more can be written now. */
+static bool
+send_some(struct tb_client *client)
+{
+	ssize_t n = send(client->fd, client->out.data + client->sent,
+		client->out.len - client->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (n < 0 && errno == EINTR)
+		return true;
+	if (n < 0) {
+		if (errno != EAGAIN)
+			client->fate = TB_FATE_CLOSE;
+		return false;
+	}
+	client->sent += (size_t)n;
+	pass_marks(client);
+	if (client->out.len == client->sent)
+		all_sent(client);
+	return true;
+}
+
 void
 tb_client_flush(struct tb_client *client)
 {
 	bool late = client->out.len > client->sent || client->backlog > 0;
 
-	for (;;) {
-		ssize_t n;
-
+	client->ready = 0;
+	client->held = false;
+	do {
 		if (client->kinds && client->fate == TB_FATE_NONE)
 			pump(client);
 		if (tb_buf_error(&client->out) < 0)
 			client->fate = TB_FATE_CLOSE;
 		if (client->fate != TB_FATE_NONE)
 			return;
-		if (client->out.len == client->sent)
-			break;
-		n = send(client->fd, client->out.data + client->sent,
-			client->out.len - client->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			if (errno != EAGAIN)
-				client->fate = TB_FATE_CLOSE;
-			break;
-		}
-		client->sent += (size_t)n;
-		pass_marks(client);
-		if (client->out.len == client->sent)
-			all_sent(client);
-	}
+	} while (client->out.len > client->sent && send_some(client));
 	if (client->out.len == client->sent) {
 		if (client->kinds)
 			client->sent_seq = client->cursor;
@@ -385,6 +393,17 @@ tb_client_flush(struct tb_client *client)
 	} else if (late && client->kinds) {
 		count_backlog(client);
 	}
+}
+
+/* The other end takes them while the next are made, and says the next meanwhile. */
+void
+tb_client_send_ready(struct tb_client *client)
+{
+	if (client->ready < READY_MANY || client->held || client->fate != TB_FATE_NONE)
+		return;
+	client->ready = 0;
+	if (tb_buf_error(&client->out) == 0 && client->out.len > client->sent)
+		(void)send_some(client);
 }
 
 /* ---- input ---- */

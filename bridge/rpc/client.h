@@ -69,7 +69,9 @@ struct tb_client {
 	unsigned wait_calls; /* room that the next line needs */
 
 	struct tb_buf out;
-	size_t sent; /* of it */
+	size_t sent;    /* of it */
+	unsigned ready; /* answers in it that wait for nothing */
+	bool held;      /* something in it waits for the turn's end, and so all of it */
 	uint64_t deadline_us, drained;
 
 	uint32_t kinds;                 /* 1 << enum tb_notice */
@@ -103,6 +105,8 @@ void tb_client_unsubscribe(struct tb_client *client, uint32_t kinds);
 void tb_client_settle(struct tb_client *client);
 /* Writes what the socket takes now. */
 void tb_client_flush(struct tb_client *client);
+/* Within the turn: writes answers that wait for nothing, when there are some. */
+void tb_client_send_ready(struct tb_client *client);
 /* Whether the other end has closed. */
 bool tb_client_hung_up(const struct tb_client *client);
 

@@ -13,6 +13,7 @@
 
 #include "bridge/events.h"
 #include "bridge/rpc/rpc.h"
+#include "bridge/state.h"
 #include "tests/unit/bridge/rpc-stage.h"
 #include "tests/virtual-loop.h"
 
@@ -549,6 +550,62 @@ claims_learn_who_has_gone(void **state)
 	peer_free(a);
 }
 
+/* What has come before anything of the turn is over. */
+struct early {
+	struct peer *peer;
+	struct tb_source *look;
+	unsigned lines;
+};
+
+static void
+on_turn_end(void *userdata)
+{
+	struct early *early = userdata;
+	char seen[65536];
+	ssize_t n = recv(early->peer->fd, seen, sizeof(seen), MSG_PEEK);
+
+	for (ssize_t i = 0; i < n; i++)
+		early->lines += seen[i] == '\n';
+}
+
+static unsigned
+come_early(struct peer *peer, const char *first)
+{
+	struct tb_loop *loop = peer->stage->bridge.loop;
+	struct early early = {.peer = peer};
+	_cleanup_buf_ struct tb_buf lines = TB_BUF_INIT(0);
+
+	tb_buf_add_str(&lines, first);
+	for (int i = 0; i < 20; i++)
+		tb_buf_add_str(&lines, STATUS "\n");
+	assert_int_equal(
+		tb_loop_add_turn_end(loop, INT32_MIN, on_turn_end, &early, &early.look), 0);
+	assert_int_equal(send(peer->fd, lines.data, lines.len, 0), lines.len);
+	tb_source_arm(early.look);
+	stage_settle(peer->stage);
+	tb_source_remove(&early.look);
+	assert_int_equal(count_lines(peer), first[0] ? 21 : 20);
+	return early.lines;
+}
+
+static void
+answers_that_wait_for_nothing_do_not_wait_for_the_others(void **state)
+{
+	struct stage *stage = stage_of(state);
+	struct peer *peer = peer_new(stage, ALL_ROLES, "0:a");
+
+	assert_in_range(come_early(peer, ""), 1, 19);
+	/* a call that may change something is answered in this turn: nothing goes before its end */
+	assert_int_equal(come_early(peer, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":"
+					  "\"customer.create\",\"params\":{\"x\":1}}\n"),
+		0);
+	/* something of this turn is not on disk yet */
+	assert_int_equal(tb_state_begin(stage->bridge.state), 0);
+	assert_int_equal(come_early(peer, ""), 0);
+	assert_in_range(come_early(peer, ""), 1, 19);
+	peer_free(peer);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -574,6 +631,7 @@ main(void)
 		T(what_was_said_before_hanging_up_is_heard),
 		T(no_client_is_remembered),
 		T(claims_learn_who_has_gone),
+		T(answers_that_wait_for_nothing_do_not_wait_for_the_others),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
