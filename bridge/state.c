@@ -415,6 +415,9 @@ open_db(struct tb_state *state, const char *path, char **ret_why)
 {
 	int rc, r, version = 0;
 
+	/* Nobody asks how much SQLite has; counting it is a lock for each allocation, also of who
+	 * opens a file later. */
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	rc = sqlite3_open_v2(path, &state->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc != SQLITE_OK)
 		return refuse(tb_sqlite_errno(rc), ret_why, "%s cannot be opened: %s", path,
