@@ -64,20 +64,17 @@ fault(struct tb_check *check, const struct place *place, const char *code)
 }
 
 const char *
-tb_words_nth(const char *words, size_t n, size_t *ret_len)
+tb_words_next(const char **words, size_t *ret_len)
 {
-	for (;; n--) {
-		size_t len = strcspn(words, " ");
+	const char *word = *words, *end;
 
-		if (len == 0)
-			return NULL;
-		if (n == 0) {
-			*ret_len = len;
-			return words;
-		}
-		words += len;
-		words += *words == ' ';
-	}
+	while (*word == ' ')
+		word++;
+	for (end = word; *end && *end != ' '; end++)
+		;
+	*words = end;
+	*ret_len = (size_t)(end - word);
+	return end > word ? word : NULL;
 }
 
 bool
@@ -86,7 +83,7 @@ tb_words_have(const char *words, const char *word)
 	const char *each;
 	size_t len;
 
-	for (size_t i = 0; (each = tb_words_nth(words, i, &len)); i++)
+	while ((each = tb_words_next(&words, &len)))
 		if (strncmp(each, word, len) == 0 && word[len] == '\0')
 			return true;
 	return false;
@@ -363,12 +360,12 @@ check_field(struct tb_check *check, const struct place *place, const struct tb_f
 static bool
 row_applies(const struct tb_field *field, const json_t *object)
 {
-	const char *word;
+	const char *words = field->with, *word;
 	size_t len;
 
-	if (!field->with)
+	if (!words)
 		return true;
-	for (size_t i = 0; (word = tb_words_nth(field->with, i, &len)); i++)
+	while ((word = tb_words_next(&words, &len)))
 		if (json_object_getn(object, word, len))
 			return true;
 	return false;
@@ -392,15 +389,14 @@ check_alternatives(
 	const char *word;
 	size_t len;
 
-	for (size_t i = 0; (word = tb_words_nth(words, i, &len)); i++) {
+	while ((word = tb_words_next(&words, &len))) {
 		char name[64];
 		struct place inner = {.parent = place, .name = name};
 
-		if (!json_object_getn(object, word, len))
+		if (!json_object_getn(object, word, len) || ++n == 1)
 			continue;
 		snprintf(name, sizeof(name), "%.*s", (int)len, word);
-		if (++n > 1)
-			fault(check, &inner, "bad_value");
+		fault(check, &inner, "bad_value");
 	}
 	return n;
 }

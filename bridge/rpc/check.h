@@ -34,6 +34,6 @@ void tb_check_done(struct tb_check *check);
 /* One more fault, for who finds one that a table cannot say. */
 void tb_check_add(struct tb_check *check, const char *pointer, const char *code);
 
-/* The words of a row, one after the other: the n-th's start and length, NULL after the last. */
-const char *tb_words_nth(const char *words, size_t n, size_t *ret_len);
+/* The words of a row, one after the other: each one's start and length, NULL after the last. */
+const char *tb_words_next(const char **words, size_t *ret_len);
 bool tb_words_have(const char *words, const char *word);

@@ -49,7 +49,7 @@ write_words(struct tb_jsonw *w, const char *name, const char *words)
 	if (!words)
 		return;
 	tb_jsonw_array(w, name);
-	for (size_t i = 0; (word = tb_words_nth(words, i, &len)); i++)
+	while ((word = tb_words_next(&words, &len)))
 		tb_jsonw_string_n(w, NULL, word, len);
 	tb_jsonw_end_array(w);
 }

@@ -17,7 +17,7 @@ write_words(struct tb_jsonw *w, const char *name, const char *words)
 	size_t len;
 
 	tb_jsonw_array(w, name);
-	for (size_t i = 0; (word = tb_words_nth(words, i, &len)); i++)
+	while ((word = tb_words_next(&words, &len)))
 		tb_jsonw_string_n(w, NULL, word, len);
 	tb_jsonw_end_array(w);
 }
@@ -127,7 +127,7 @@ write_alternatives(struct tb_jsonw *w, const char *words)
 	size_t len;
 
 	tb_jsonw_array(w, "oneOf");
-	for (size_t i = 0; (word = tb_words_nth(words, i, &len)); i++) {
+	while ((word = tb_words_next(&words, &len))) {
 		tb_jsonw_object(w, NULL);
 		tb_jsonw_array(w, "required");
 		tb_jsonw_string_n(w, NULL, word, len);
