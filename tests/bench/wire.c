@@ -43,19 +43,29 @@ now_ns(void)
 
 enum kind { TTY, HID, KEYS };
 
+/*
+ * A read of a node of the fake bus asks another process before it waits. Who waits in the read has
+ * asked before there was anything to read, and is not measured at it; so both sides wait first. On
+ * a real node nobody is asked.
+ */
+static ssize_t
+read_node(int node, void *bytes, size_t size)
+{
+	struct pollfd ready = {.fd = node, .events = POLLIN};
+
+	return poll(&ready, 1, -1) > 0 ? read(node, bytes, size) : -1;
+}
+
 /* Copies the digits that are typed, and the end of a code. */
 static void
 relay_keys(int tty, int fd)
 {
 	struct input_event events[64];
-	struct pollfd ready = {.fd = tty, .events = POLLIN};
 	char line[64];
 	size_t len = 0;
 	ssize_t n;
 
-	/* waits first, since a read of a node of the fake bus asks another process before it waits
-	 */
-	while (poll(&ready, 1, -1) > 0 && (n = read(tty, events, sizeof(events))) > 0)
+	while ((n = read_node(tty, events, sizeof(events))) > 0)
 		for (size_t i = 0; i < (size_t)n / sizeof(events[0]); i++) {
 			unsigned code = events[i].code;
 
@@ -66,6 +76,22 @@ relay_keys(int tty, int fd)
 				exit(0);
 			len = code == KEY_ENTER ? 0 : len % 32;
 		}
+	exit(0);
+}
+
+/* Copies a report's code. */
+static void
+relay_reports(int node, int fd)
+{
+	char bytes[4096];
+	ssize_t n;
+
+	while (read_node(node, bytes, sizeof(bytes)) > 0) {
+		n = bytes[1];
+		bytes[5 + n++] = '\n';
+		if (write(fd, bytes + 5, (size_t)n) != n)
+			break;
+	}
 	exit(0);
 }
 
@@ -83,14 +109,9 @@ relay(const char *path, enum kind kind, int fd)
 		die("relay");
 	if (kind == KEYS)
 		relay_keys(tty, fd);
+	if (kind == HID)
+		relay_reports(tty, fd);
 	while ((n = read(tty, bytes, sizeof(bytes))) > 0) {
-		if (kind == HID) {
-			n = bytes[1];
-			bytes[5 + n++] = '\n';
-			if (write(fd, bytes + 5, (size_t)n) != n)
-				break;
-			continue;
-		}
 		if (bytes[n - 1] == '\r')
 			bytes[n - 1] = '\n';
 		if (write(fd, bytes, (size_t)n) != n)
