@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""Hardware that is not there: the fake bus with its serial port, and the virtual printer. Both are
-programs of the build; here they are started, spoken to, and listened to."""
+"""Hardware that is not there: the fake bus and the virtual printer, which are programs of the build, and
+the far end of a serial cable. Here they are started, spoken to, and listened to; and so is what a daemon
+tells a till of its devices."""
 
+import contextlib
 import functools
 import os
+import pty
 import queue
 import subprocess
 import sys
+import termios
 import threading
 import time
+import tty
 
 sys.path.insert(0, os.path.dirname(__file__))
-from bridge import PATIENCE, program
+from bridge import PATIENCE, Bridge, program
 
 
 class Listened(subprocess.Popen):
@@ -91,8 +96,8 @@ def sanitizer_of(path):
 class Bus:
     """The fake bus. A daemon that is started with its environment() sees its devices."""
 
-    def __init__(self):
-        self.process = Listened([program('tillsim-fakebus')])
+    def __init__(self, process=None):
+        self.process = process or Listened([program('tillsim-fakebus')])
         self.folder = self.process.wait_line('bus ').split(' ', 1)[1]
 
     def __enter__(self):
@@ -119,6 +124,32 @@ class Bus:
         text = code.replace('\\', '\\\\')
         self.process.say(f'scan {node} {text}')
         self.process.wait_line(f'sent {node}')
+
+
+class Wire:
+    """A pseudo-terminal under a name: the far end of a scanner's cable. The near end is held open, or
+    else the kernel would give its number to the next who asks, and the name would lead there."""
+
+    def __init__(self, link):
+        self.link, self.slave = link, None
+        self.plug()
+
+    def plug(self):
+        old = self.slave
+        self.master, self.slave = pty.openpty()
+        tty.setraw(self.slave, termios.TCSANOW)
+        if os.path.islink(self.link):
+            os.unlink(self.link)
+        os.symlink(os.ttyname(self.slave), self.link)
+        if old is not None:
+            os.close(old)
+
+    def send(self, data):
+        while data:
+            data = data[os.write(self.master, data[:1024]):]
+
+    def pull(self):
+        os.close(self.master)
 
 
 class Printer:
@@ -151,3 +182,44 @@ def read_codes(picture):
     said = subprocess.run([program('read-qr'), picture], capture_output=True, text=True)
     assert said.returncode in (0, 1), said.stderr
     return [tuple(line.split(' ', 1)) for line in said.stdout.splitlines()]
+
+
+def subscribed(bridge, kinds=('scan', 'card', 'customer', 'device')):
+    till = bridge.connect()
+    till.call('events.subscribe', {'kinds': kinds})
+    return till
+
+
+def devices(till):
+    return {d['device']: d for d in till.call('device.list')['devices']}
+
+
+def wait_state(till, name, state):
+    """A state may have been told before we listened: the list knows it."""
+    known = devices(till).get(name)
+    if known and known['state'] == state:
+        return known
+    return till.event('device', lambda p: p['device'] == name and p['state'] == state)
+
+
+def till_errors(till, name, count):
+    """Errors are counted when silence has judged: asked again until then."""
+    end = time.monotonic() + PATIENCE
+    while devices(till)[name]['errors'] < count:
+        assert time.monotonic() < end, devices(till)
+
+
+@contextlib.contextmanager
+def on_bus(bus, conf='', **start):
+    """A daemon that sees the bus, and a till that hears of its devices."""
+    bridge = Bridge(conf)
+    try:
+        bridge.start(env=bus.environment(), **start)
+        with subscribed(bridge) as till:
+            yield bridge, till
+        bridge.stop()
+    except BaseException:
+        print('# ' + bridge.log().replace('\n', '\n# '))
+        raise
+    finally:
+        bridge.remove()

@@ -4,203 +4,111 @@
 pseudo-terminals. What a scan means to a customer is another test's."""
 
 import os
-import pty
 import signal
 import sys
-import termios
 import time
-import tty
 
 sys.path.insert(0, os.path.dirname(__file__))
 from bridge import PATIENCE, Bridge
-from bus import Bus
+from bus import Bus, Wire, devices, on_bus, subscribed, till_errors, wait_state
 from tap import Tap
-
-KINDS = ['scan', 'card', 'customer', 'device']
-
-
-class Wire:
-    """A pseudo-terminal under a name: the far end of a scanner's cable. The near end is held open, or
-    else the kernel would give its number to the next who asks, and the name would lead there."""
-
-    def __init__(self, link):
-        self.link, self.slave = link, None
-        self.plug()
-
-    def plug(self):
-        old = self.slave
-        self.master, self.slave = pty.openpty()
-        tty.setraw(self.slave, termios.TCSANOW)
-        if os.path.islink(self.link):
-            os.unlink(self.link)
-        os.symlink(os.ttyname(self.slave), self.link)
-        if old is not None:
-            os.close(old)
-
-    def send(self, data):
-        while data:
-            data = data[os.write(self.master, data[:1024]):]
-
-    def pull(self):
-        os.close(self.master)
-
-
-def subscribed(bridge):
-    till = bridge.connect()
-    till.call('events.subscribe', {'kinds': KINDS})
-    return till
-
-
-def devices(till):
-    return {d['device']: d for d in till.call('device.list')['devices']}
-
-
-def wait_state(till, name, state):
-    """A state may have been told before we listened: the list knows it."""
-    known = devices(till).get(name)
-    if known and known['state'] == state:
-        return known
-    return till.event('device', lambda p: p['device'] == name and p['state'] == state)
-
-
-def start_on(bus, bridge):
-    bridge.start(env=bus.environment())
-
 
 def plugged_pulled_and_plugged_again():
     """A scanner that needs no section: its name, its scans, its absence, its return elsewhere."""
     with Bus() as bus:
         bus.plug('ttyACM0', vid='1eab', pid='8006', serial='NL1', port='1-1')
-        bridge = Bridge()
-        start_on(bus, bridge)
-        try:
-            with subscribed(bridge) as till:
-                known = wait_state(till, 'scanner-serial-NL1', 'ready')
-                known = devices(till)['scanner-serial-NL1']
-                assert known['vid'] == '1eab' and known['pid'] == '8006', known
-                assert known['serial'] == 'NL1' and known['port'] == '1-1', known
-                assert known['address'] == 'tty:/dev/ttyACM0' and known['errors'] == 0, known
-                bus.scan('ttyACM0', ']E03256220450003')
-                scan = till.event('scan')
-                assert scan['device'] == 'scanner-serial-NL1', scan
-                assert scan['code'] == '3256220450003' and scan['kind'] == 'article', scan
-                assert scan['symbology'] == 'ean13' and scan['aim'] == ']E0', scan
-                bus.process.say('text ttyACM0 HALF')
-                bus.process.wait_line('sent')
-                bus.unplug('ttyACM0')
-                till.event('device', lambda p: p['state'] == 'lost')
-                till.event('device', lambda p: p['state'] == 'absent')
-                assert 'scanner-serial-NL1' not in devices(till)
-                bus.plug('ttyACM3', vid='1eab', pid='8006', serial='NL1', port='1-4.2')
-                till.event('device', lambda p: p['state'] == 'ready')
-                assert devices(till)['scanner-serial-NL1']['port'] == '1-4.2'
-                bus.scan('ttyACM3', 'TBC-77')
-                scan = till.event('scan')
-                assert scan['code'] == 'TBC-77' and scan['kind'] == 'coupon', scan
-            bridge.stop()
-        finally:
-            bridge.remove()
+        with on_bus(bus) as (bridge, till):
+            known = wait_state(till, 'scanner-serial-NL1', 'ready')
+            known = devices(till)['scanner-serial-NL1']
+            assert known['vid'] == '1eab' and known['pid'] == '8006', known
+            assert known['serial'] == 'NL1' and known['port'] == '1-1', known
+            assert known['address'] == 'tty:/dev/ttyACM0' and known['errors'] == 0, known
+            bus.scan('ttyACM0', ']E03256220450003')
+            scan = till.event('scan')
+            assert scan['device'] == 'scanner-serial-NL1', scan
+            assert scan['code'] == '3256220450003' and scan['kind'] == 'article', scan
+            assert scan['symbology'] == 'ean13' and scan['aim'] == ']E0', scan
+            bus.process.say('text ttyACM0 HALF')
+            bus.process.wait_line('sent')
+            bus.unplug('ttyACM0')
+            till.event('device', lambda p: p['state'] == 'lost')
+            till.event('device', lambda p: p['state'] == 'absent')
+            assert 'scanner-serial-NL1' not in devices(till)
+            bus.plug('ttyACM3', vid='1eab', pid='8006', serial='NL1', port='1-4.2')
+            till.event('device', lambda p: p['state'] == 'ready')
+            assert devices(till)['scanner-serial-NL1']['port'] == '1-4.2'
+            bus.scan('ttyACM3', 'TBC-77')
+            scan = till.event('scan')
+            assert scan['code'] == 'TBC-77' and scan['kind'] == 'coupon', scan
 
 
 def adapters_must_be_named():
     """A generic adapter is left alone without a section, and opened as the section says with one."""
     with Bus() as bus:
         bus.plug('ttyUSB0', serial='FT1', port='1-2')
-        bridge = Bridge()
-        start_on(bus, bridge)
-        try:
-            with subscribed(bridge) as till:
-                known = devices(till)
-                assert [d['state'] for d in known.values()] == ['present'], known
-                assert 'section' in known['scanner-serial-FT1']['reason'], known
-            bridge.stop()
-        finally:
-            bridge.remove()
-        bridge = Bridge('[device counter]\ndriver = scanner-serial\naddress = usb:0403:6001:FT1\n'
-                        'speed = 19200\nterminator = cr\n')
-        start_on(bus, bridge)
-        try:
-            with subscribed(bridge) as till:
-                wait_state(till, 'counter', 'ready')
-                assert list(devices(till)) == ['counter'], devices(till)
-                bus.process.say('settings ttyUSB0')
-                said = bus.process.wait_line('settings ttyUSB0')
-                assert said == 'settings ttyUSB0 19200 8N1 none', said
-                bus.scan('ttyUSB0', 'TBG-1')
-                assert till.event('scan')['kind'] == 'gift_card'
-            bridge.stop()
-        finally:
-            bridge.remove()
+        with on_bus(bus) as (bridge, till):
+            known = devices(till)
+            assert [d['state'] for d in known.values()] == ['present'], known
+            assert 'section' in known['scanner-serial-FT1']['reason'], known
+        with on_bus(bus, '[device counter]\ndriver = scanner-serial\naddress = usb:0403:6001:FT1\n'
+                    'speed = 19200\nterminator = cr\n') as (bridge, till):
+            wait_state(till, 'counter', 'ready')
+            assert list(devices(till)) == ['counter'], devices(till)
+            bus.process.say('settings ttyUSB0')
+            said = bus.process.wait_line('settings ttyUSB0')
+            assert said == 'settings ttyUSB0 19200 8N1 none', said
+            bus.scan('ttyUSB0', 'TBG-1')
+            assert till.event('scan')['kind'] == 'gift_card'
 
 
 def by_id_is_followed():
     """A section that names a link finds its port under whatever number it comes back."""
     conf = ('[device counter]\ndriver = scanner-serial\n'
             'address = tty:/dev/serial/by-id/usb-Fake_FT1-if00-port0\n')
-    with Bus() as bus:
-        bridge = Bridge(conf)
-        start_on(bus, bridge)
-        try:
-            with subscribed(bridge) as till:
-                wait_state(till, 'counter', 'absent')
-                for node in ('ttyUSB0', 'ttyUSB1'):
-                    bus.plug(node, serial='FT1', port='1-2', by_id='usb-Fake_FT1-if00-port0')
-                    till.event('device', lambda p: p['device'] == 'counter' and
-                               p['state'] == 'ready')
-                    bus.scan(node, f'TBC-{node}')
-                    assert till.event('scan')['code'] == f'TBC-{node}'
-                    bus.unplug(node)
-                    till.event('device', lambda p: p['device'] == 'counter' and
-                               p['state'] == 'absent')
-                assert list(devices(till)) == ['counter'], devices(till)
-            bridge.stop()
-        finally:
-            bridge.remove()
+    with Bus() as bus, on_bus(bus, conf) as (bridge, till):
+        wait_state(till, 'counter', 'absent')
+        for node in ('ttyUSB0', 'ttyUSB1'):
+            bus.plug(node, serial='FT1', port='1-2', by_id='usb-Fake_FT1-if00-port0')
+            till.event('device', lambda p: p['device'] == 'counter' and
+                       p['state'] == 'ready')
+            bus.scan(node, f'TBC-{node}')
+            assert till.event('scan')['code'] == f'TBC-{node}'
+            bus.unplug(node)
+            till.event('device', lambda p: p['device'] == 'counter' and
+                       p['state'] == 'absent')
+        assert list(devices(till)) == ['counter'], devices(till)
 
 
 def seven_bits_are_refused_where_there_are_none():
     conf = ('[device counter]\ndriver = scanner-serial\naddress = tty:/dev/ttyUSB0\nmode = 7E1\n')
     with Bus() as bus:
         bus.plug('ttyUSB0', port='1-2')
-        bridge = Bridge(conf)
-        start_on(bus, bridge)
-        try:
-            with subscribed(bridge) as till:
-                wait_state(till, 'counter', 'refused')
-                reason = devices(till)['counter']['reason']
-                assert '7E1' in reason and '/dev/ttyUSB0' in reason, reason
-            bridge.stop()
-        finally:
-            bridge.remove()
+        with on_bus(bus, conf) as (bridge, till):
+            wait_state(till, 'counter', 'refused')
+            reason = devices(till)['counter']['reason']
+            assert '7E1' in reason and '/dev/ttyUSB0' in reason, reason
 
 
 def hid_pos_needs_no_section():
     """Reports joined, by the descriptor; what is pulled in the middle of a code is never told."""
-    with Bus() as bus:
-        bridge = Bridge()
-        start_on(bus, bridge)
-        try:
-            with subscribed(bridge) as till:
-                bus.plug('hidraw0', serial='HP1', port='1-3')
-                till.event('device', lambda p: p['device'] == 'scanner-hid-HP1' and
-                           p['state'] == 'ready')
-                bus.scan('hidraw0', ']E03256220450003')
-                scan = till.event('scan')
-                assert scan['code'] == '3256220450003' and scan['symbology'] == 'ean13', scan
-                bus.scan('hidraw0', ']Q1TBC-' + 'x' * 200)
-                scan = till.event('scan')
-                assert scan['code'] == 'TBC-' + 'x' * 200 and scan['aim'] == ']Q1', scan
-                bus.process.say('text hidraw0 ]Q1TBC-half')
-                bus.process.wait_line('sent')
-                bus.unplug('hidraw0')
-                till.event('device', lambda p: p['state'] == 'absent')
-                bus.plug('hidraw2', serial='HP1', port='1-1')
-                till.event('device', lambda p: p['state'] == 'ready')
-                bus.scan('hidraw2', 'TBC-1')
-                assert till.event('scan')['code'] == 'TBC-1'
-            bridge.stop()
-        finally:
-            bridge.remove()
+    with Bus() as bus, on_bus(bus) as (bridge, till):
+        bus.plug('hidraw0', serial='HP1', port='1-3')
+        till.event('device', lambda p: p['device'] == 'scanner-hid-HP1' and
+                   p['state'] == 'ready')
+        bus.scan('hidraw0', ']E03256220450003')
+        scan = till.event('scan')
+        assert scan['code'] == '3256220450003' and scan['symbology'] == 'ean13', scan
+        bus.scan('hidraw0', ']Q1TBC-' + 'x' * 200)
+        scan = till.event('scan')
+        assert scan['code'] == 'TBC-' + 'x' * 200 and scan['aim'] == ']Q1', scan
+        bus.process.say('text hidraw0 ]Q1TBC-half')
+        bus.process.wait_line('sent')
+        bus.unplug('hidraw0')
+        till.event('device', lambda p: p['state'] == 'absent')
+        bus.plug('hidraw2', serial='HP1', port='1-1')
+        till.event('device', lambda p: p['state'] == 'ready')
+        bus.scan('hidraw2', 'TBC-1')
+        assert till.event('scan')['code'] == 'TBC-1'
 
 
 def a_port_that_is_held_is_waited_for():
@@ -209,22 +117,16 @@ def a_port_that_is_held_is_waited_for():
         bus.plug('ttyACM0', serial='NL1')
         bus.process.say('hold ttyACM0')
         bus.process.wait_line('held')
-        bridge = Bridge()
-        start_on(bus, bridge)
-        try:
-            with subscribed(bridge) as till:
-                wait_state(till, 'scanner-serial-NL1', 'busy')
-                reason = devices(till)['scanner-serial-NL1']['reason']
-                assert '/dev/ttyACM0' in reason and 'held by' in reason, reason
-                bus.process.say('leave ttyACM0')
-                till.event('device', lambda p: p['state'] == 'ready')
+        with on_bus(bus) as (bridge, till):
+            wait_state(till, 'scanner-serial-NL1', 'busy')
+            reason = devices(till)['scanner-serial-NL1']['reason']
+            assert '/dev/ttyACM0' in reason and 'held by' in reason, reason
+            bus.process.say('leave ttyACM0')
+            till.event('device', lambda p: p['state'] == 'ready')
             bridge.stop(signal.SIGKILL, quietly=True)
-            start_on(bus, bridge)
-            with subscribed(bridge) as till:
-                wait_state(till, 'scanner-serial-NL1', 'ready')
-            bridge.stop()
-        finally:
-            bridge.remove()
+            bridge.start(env=bus.environment())
+            with subscribed(bridge) as again:
+                wait_state(again, 'scanner-serial-NL1', 'ready')
 
 
 def a_section_names_one_of_two():
@@ -233,57 +135,42 @@ def a_section_names_one_of_two():
     with Bus() as bus:
         bus.plug('ttyACM0', port='1-10')
         bus.plug('ttyACM1', port='1-2')
-        bridge = Bridge(conf)
-        start_on(bus, bridge)
-        try:
-            with subscribed(bridge) as till:
-                wait_state(till, 'counter', 'ready')
-                known = devices(till)
-                assert known['counter']['port'] == '1-2', known
-                other = known['scanner-serial-1-10']
-                assert other['state'] == 'refused' and 'counter' in other['reason'], other
-                bus.scan('ttyACM1', 'TBC-2')
-                assert till.event('scan')['device'] == 'counter'
-                bus.unplug('ttyACM1')
-                till.event('device', lambda p: p['device'] == 'counter' and p['state'] == 'ready')
-                bus.scan('ttyACM0', 'TBC-10')
-                assert till.event('scan')['device'] == 'counter'
-            bridge.stop()
-        finally:
-            bridge.remove()
+        with on_bus(bus, conf) as (bridge, till):
+            wait_state(till, 'counter', 'ready')
+            known = devices(till)
+            assert known['counter']['port'] == '1-2', known
+            other = known['scanner-serial-1-10']
+            assert other['state'] == 'refused' and 'counter' in other['reason'], other
+            bus.scan('ttyACM1', 'TBC-2')
+            assert till.event('scan')['device'] == 'counter'
+            bus.unplug('ttyACM1')
+            till.event('device', lambda p: p['device'] == 'counter' and p['state'] == 'ready')
+            bus.scan('ttyACM0', 'TBC-10')
+            assert till.event('scan')['device'] == 'counter'
 
 
 def plugged_a_hundred_times():
     """Memory and descriptors stay where they were."""
-    with Bus() as bus:
-        bridge = Bridge()
-        start_on(bus, bridge)
-        try:
-            with subscribed(bridge) as till:
-                for i in range(110):
-                    bus.plug('ttyACM0', serial='NL1')
-                    till.event('device', lambda p: p['state'] == 'ready')
-                    bus.process.say('unplug ttyACM0')
-                    till.event('device', lambda p: p['state'] == 'absent')
-                    bus.process.wait_line('unplugged')
-                    if i == 9:
-                        before = bridge.descriptors()
-                assert bridge.descriptors() == before, (before, bridge.descriptors())
-            bridge.stop()
-        finally:
-            bridge.remove()
+    with Bus() as bus, on_bus(bus) as (bridge, till):
+        for i in range(110):
+            bus.plug('ttyACM0', serial='NL1')
+            till.event('device', lambda p: p['state'] == 'ready')
+            bus.process.say('unplug ttyACM0')
+            till.event('device', lambda p: p['state'] == 'absent')
+            bus.process.wait_line('unplugged')
+            if i == 9:
+                before = bridge.descriptors()
+        assert bridge.descriptors() == before, (before, bridge.descriptors())
 
 
 def a_pty_is_a_scanner_too():
     """Noise, half a code, long codes, bytes that are no text, a hang-up in the middle, a return."""
-    with Bridge() as bridge:
-        bridge.stop()
-        link = os.path.join(bridge.folder, 'scanner')
-        wire = Wire(link)
-        bridge.configure(f'[device counter]\ndriver = scanner-serial\naddress = pty:{link}\n'
-                         'terminator = cr\nmax_length = 7000\n'
-                         '[codes]\ncustomer = 2912* 55*\ncoupon = 2999*\n')
-        bridge.start()
+    bridge = Bridge()
+    wire = Wire(os.path.join(bridge.folder, 'scanner'))
+    bridge.configure(f'[device counter]\ndriver = scanner-serial\naddress = pty:{wire.link}\n'
+                     'terminator = cr\nmax_length = 7000\n'
+                     '[codes]\ncustomer = 2912* 55*\ncoupon = 2999*\n')
+    with bridge:
         with subscribed(bridge) as till:
             wait_state(till, 'counter', 'ready')
             wire.send(b'half')
@@ -329,42 +216,32 @@ def cpu(bridge):
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
-def till_errors(till, name, count):
-    """Errors are counted when silence has judged: asked again until then."""
-    end = time.monotonic() + PATIENCE
-    while devices(till)[name]['errors'] < count:
-        assert time.monotonic() < end, devices(till)
-
-
 def a_claimant_has_the_scans_to_himself():
-    with Bridge() as bridge:
-        bridge.stop()
-        link = os.path.join(bridge.folder, 'scanner')
-        wire = Wire(link)
-        bridge.configure(f'[device counter]\ndriver = scanner-serial\naddress = pty:{link}\n')
-        bridge.start()
-        with subscribed(bridge) as first, subscribed(bridge) as second:
-            wait_state(first, 'counter', 'ready')
-            wire.send(b'TBC-1\r')
-            assert first.event('scan')['code'] == second.event('scan')['code'] == 'TBC-1'
-            first.call('device.claim', {'device': 'counter', 'timeout_ms': 0})
-            wire.send(b'TBC-2\rTBC-3\r')
-            assert first.event('scan')['code'] == 'TBC-2'
-            assert first.event('scan')['code'] == 'TBC-3'
-            number = second.ask('device.claim', {'device': 'counter'})
-            asked = first.event('claim_asked')
-            assert asked['device'] == 'counter' and asked['until'], asked
-            first.call('device.release', {'device': 'counter'})
-            second.answer(number)
-            wire.send(b'TBC-4\r')
-            assert second.event('scan')['code'] == 'TBC-4'
-            assert not [e for e in second.events if e['method'] == 'scan'], second.events
-            second.close()
-            end = time.monotonic() + PATIENCE
-            while 'claimed_by' in devices(first)['counter']:
-                assert time.monotonic() < end, devices(first)
-            wire.send(b'TBC-5\r')
-            assert first.event('scan')['code'] == 'TBC-5'
+    bridge = Bridge()
+    wire = Wire(os.path.join(bridge.folder, 'scanner'))
+    bridge.configure(f'[device counter]\ndriver = scanner-serial\naddress = pty:{wire.link}\n')
+    with bridge, subscribed(bridge) as first, subscribed(bridge) as second:
+        wait_state(first, 'counter', 'ready')
+        wire.send(b'TBC-1\r')
+        assert first.event('scan')['code'] == second.event('scan')['code'] == 'TBC-1'
+        first.call('device.claim', {'device': 'counter', 'timeout_ms': 0})
+        wire.send(b'TBC-2\rTBC-3\r')
+        assert first.event('scan')['code'] == 'TBC-2'
+        assert first.event('scan')['code'] == 'TBC-3'
+        number = second.ask('device.claim', {'device': 'counter'})
+        asked = first.event('claim_asked')
+        assert asked['device'] == 'counter' and asked['until'], asked
+        first.call('device.release', {'device': 'counter'})
+        second.answer(number)
+        wire.send(b'TBC-4\r')
+        assert second.event('scan')['code'] == 'TBC-4'
+        assert not [e for e in second.events if e['method'] == 'scan'], second.events
+        second.close()
+        end = time.monotonic() + PATIENCE
+        while 'claimed_by' in devices(first)['counter']:
+            assert time.monotonic() < end, devices(first)
+        wire.send(b'TBC-5\r')
+        assert first.event('scan')['code'] == 'TBC-5'
 
 
 def main():

@@ -16,10 +16,9 @@ import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 from bridge import PATIENCE, Refused, program
-from bus import sanitizer_of
+from bus import Wire, sanitizer_of
 from hubs import Hub, Till
 from paper import Paper, configuration
-from scanner import Wire
 from tap import Tap
 
 RATE = 50

@@ -17,9 +17,8 @@ import zlib
 
 sys.path.insert(0, os.path.dirname(__file__))
 from bridge import PATIENCE, ROOT, Bridge, program
-from bus import Bus, Listened, Printer
+from bus import Bus, Printer, Wire, subscribed, till_errors, wait_state
 from ctl import DONE, NO_BRIDGE, REFUSED, USAGE, Ctl
-from scanner import Wire, subscribed, till_errors, wait_state
 from tap import Tap
 
 SCANS = os.path.join(ROOT, 'fixtures', 'scans')

@@ -10,7 +10,6 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'e2e'))
-from bridge import Refused
 from bus import read_codes
 from expect import Mismatch, fill, match
 from shop import Shop, read

@@ -4,7 +4,6 @@ systemd as process 1 and nothing else: it is played in a container as well as on
 
 import os
 import signal
-import socket
 
 from gadgets import wait_for
 from till import CONF, SOCKET, Till, as_user, configure, journal, mode_of, run, show
