@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/list.h"
+#include "base/steady.h"
 #include "bridge/outbox-journal.h"
 #include "bridge/outbox.h"
 
@@ -76,7 +77,7 @@ struct tb_outbox {
 	int64_t told; /* what the last event said */
 	uint64_t told_us;
 	struct tb_source *tell;
-	uint64_t prune_us;
+	struct tb_steady prune;
 };
 
 /* outbox.c */

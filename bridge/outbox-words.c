@@ -18,6 +18,7 @@
 
 #define EPOCH_2020_US INT64_C(1577836800000000)
 #define CHANCE_BITS 20
+#define LOST_CLOCK_BITS 24
 
 /* ---- names ---- */
 
@@ -41,19 +42,21 @@ tb_outbox_id_parse(const char *text)
 }
 
 /* Milliseconds since 2020 and 20 bits of chance in base 32: such is what our own ledger draws, so
- * that it can keep what a till's bridge has drawn. */
+ * that it can keep what a till's bridge has drawn. Where the clock stands before that, chance
+ * alone: it stands still, and 20 bits meet each other within a day. */
 int
 tb_outbox_draw(struct tb_loop *loop, char kind, char *out)
 {
 	static const char symbols[] = "0123456789abcdefghjkmnpqrstvwxyz";
 	int64_t ms = (tb_loop_wall_us(loop) - EPOCH_2020_US) / 1000;
 	char digits[16], *p = digits + sizeof(digits);
-	uint32_t chance;
-	uint64_t id;
+	uint64_t chance, id;
 
 	if (getrandom(&chance, sizeof(chance), 0) != sizeof(chance))
 		return -EIO;
-	id = (uint64_t)TB_MAX(ms, INT64_C(1)) << CHANCE_BITS | (chance & ((1U << CHANCE_BITS) - 1));
+	if (ms < 1)
+		ms = (int64_t)(chance >> (64 - LOST_CLOCK_BITS)) + 1;
+	id = (uint64_t)ms << CHANCE_BITS | (chance & ((1U << CHANCE_BITS) - 1));
 	do
 		*--p = symbols[id & 31];
 	while (id >>= 5);

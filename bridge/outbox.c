@@ -588,10 +588,8 @@ tb_outbox_forget(struct tb_outbox *outbox, const char *customer)
 void
 tb_outbox_prune(struct tb_outbox *outbox)
 {
-	if (outbox->prune_us > tb_loop_now_us(outbox->bridge->loop))
-		return;
-	outbox->prune_us = tb_loop_now_us(outbox->bridge->loop) + PRUNE_US;
-	(void)tb_outbox_journal_prune(outbox->journal);
+	if (tb_steady_due(&outbox->prune, outbox->bridge->loop, PRUNE_US))
+		(void)tb_outbox_journal_prune(outbox->journal);
 }
 
 /* ---- start and stop ---- */

@@ -26,6 +26,8 @@ static const char *const migrations[] = {
 
 /* A bigger file is checked page by page as it is read: a shop opens at once. */
 #define CHECK_MAX_BYTES (INT64_C(2) << 20)
+/* A disk that is full fails every turn: it is said once in a while. */
+#define LOG_EVERY_US (UINT64_C(60) * 1000000)
 
 struct waiter {
 	tb_state_fn fn;
@@ -33,6 +35,7 @@ struct waiter {
 };
 
 struct tb_state {
+	struct tb_loop *loop;
 	sqlite3 *db;
 	struct tb_source *turn_end;
 	sqlite3_stmt *begin, *commit, *rollback;
@@ -41,6 +44,8 @@ struct tb_state {
 	bool young; /* made in this run, and nothing was promised to be in it yet */
 	bool open;  /* the turn has a transaction, or had one and lost it */
 	int lost;   /* why it is lost; stays until the end of the turn */
+	int said;   /* the failure that was logged last, */
+	uint64_t quiet_until_us;
 	struct waiter *waiters;
 	size_t n_waiters, max_waiters;
 };
@@ -191,6 +196,18 @@ tell(struct tb_state *state, int error)
 		waiters[i].fn(error, waiters[i].userdata);
 }
 
+static void
+log_lost(struct tb_state *state, int error)
+{
+	uint64_t now_us = tb_loop_now_us(state->loop);
+
+	if (error == state->said && now_us < state->quiet_until_us)
+		return;
+	state->said = error;
+	state->quiet_until_us = now_us + LOG_EVERY_US;
+	tb_log_error("state.db: a turn's writes are lost: %s", strerror(-error));
+}
+
 int
 tb_state_flush(struct tb_state *state)
 {
@@ -207,7 +224,7 @@ tb_state_flush(struct tb_state *state)
 	}
 	r = state->lost;
 	if (r < 0)
-		tb_log_error("state.db: a turn's writes are lost: %s", strerror(-r));
+		log_lost(state, r);
 	state->open = false;
 	state->lost = 0;
 	tell(state, r);
@@ -285,6 +302,20 @@ static int TB_PRINTF(3, 4) refuse(int error, char **ret_why, const char *format,
 	return error;
 }
 
+/* A log without its file: SQLite would throw it away, and with it what waits to be delivered. */
+static bool
+is_lost(const char *path)
+{
+	_cleanup_free_ char *log = NULL;
+	struct stat st;
+
+	if (asprintf(&log, "%s-wal", path) < 0) {
+		log = NULL;
+		return false;
+	}
+	return stat(log, &st) == 0 && st.st_size > 0 && (stat(path, &st) < 0 || st.st_size == 0);
+}
+
 /*
  * Makes the file with our mode before SQLite would with its own, and keeps a lock on it: two
  * daemons on one state directory would both print. SQLite's own locks are of another kind and let
@@ -293,9 +324,17 @@ static int TB_PRINTF(3, 4) refuse(int error, char **ret_why, const char *format,
 static int
 claim_file(const char *path, int *ret_fd, bool *ret_new, char **ret_why)
 {
-	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	_cleanup_close_ int fd = -1;
 	struct stat st;
 
+	if (is_lost(path))
+		return refuse(-EUCLEAN, ret_why,
+			"%s is damaged (there is nothing in it, and its log is there) and was left "
+			"as it is: put a copy back, or move its -wal and -shm away to start "
+			"without "
+			"the jobs, events and deliveries in them",
+			path);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return refuse(-errno, ret_why,
 			"%s cannot be opened (%m): the state directory must exist and be writable "
@@ -466,6 +505,7 @@ tb_state_new(struct tb_bridge *bridge, const char *state_dir, struct tb_state **
 	state = calloc(1, sizeof(*state));
 	if (!state)
 		return -ENOMEM;
+	state->loop = bridge->loop;
 	state->lock_fd = -1;
 	state->dir = strdup(state_dir);
 	r = state->dir ? claim_file(path, &state->lock_fd, &state->young, ret_why) : -ENOMEM;

@@ -300,6 +300,35 @@ def damaged_databases():
             bridge.verify()
 
 
+def emptied_databases():
+    """Cut off the power, and a file of it is empty or gone while its log is there: no new one is begun."""
+    for name in ('ledger.db', 'state.db'):
+        with Bridge() as bridge:
+            with bridge.connect() as till:
+                till.call('passage.post', sale(1))
+                till.call('scan.submit', {'code': 'X'})
+            bridge.stop(signal.SIGKILL)
+            path = os.path.join(bridge.state, name)
+            assert os.path.getsize(path + '-wal') > 0, f'{name} has no log'
+            os.rename(path, path + '.kept')
+            for empty in (True, False):
+                if empty:
+                    with open(path, 'wb'):
+                        pass
+                bridge.start(wait=False)
+                assert bridge.process.wait(PATIENCE) != 0, f'{name} was begun anew'
+                assert f'{path} is damaged' in bridge.log(), bridge.log()
+                bridge.process = None
+                if empty:
+                    os.unlink(path)
+            assert not os.path.exists(path), f'{name} was made'
+            os.rename(path + '.kept', path)
+            bridge.start()
+            with bridge.connect() as till:
+                assert till.call('passage.show', {'sale': 'S1', 'business_day': '2025-05-06'})
+            bridge.verify()
+
+
 def newer_databases():
     with Bridge() as bridge:
         bridge.stop()
@@ -407,7 +436,7 @@ def main():
     for test in (no_configuration_at_all, ends_on_sigterm, sigpipe_is_ignored, numbers_survive,
                  numbers_survive_a_kill, sales_survive_a_kill, a_scan_nobody_heard, socket_activation,
                  an_old_socket_file, wrong_configurations, right_configurations,
-                 does_not_start_when_wrong, damaged_databases, newer_databases, full_disk,
+                 does_not_start_when_wrong, damaged_databases, emptied_databases, newer_databases, full_disk,
                  state_directory_not_ours, open_api, watchdog):
         tap.run(test.__name__.replace('_', ' '), test)
     tap.done()

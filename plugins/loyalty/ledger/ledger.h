@@ -9,6 +9,7 @@
 
 #include "base/jsonw.h"
 #include "base/list.h"
+#include "base/steady.h"
 #include "plugins/loyalty/connector.h"
 #include "plugins/loyalty/ledger/store.h"
 #include "plugins/loyalty/shapes/shapes.h"
@@ -29,15 +30,16 @@ struct tb_ledger {
 	struct tb_store *store;
 	struct tb_programs *programs;
 	enum tb_reference reference;
-	char dial_prefix[8];  /* of the shop's country, "+33"; "" when it is not known */
-	bool dial_trunk_zero; /* a national number is dialled with a 0 before it */
-	int64_t last_id;      /* ids only grow within a run */
-	int64_t hold_due;     /* no held reservation lapses before; INT64_MAX: there is none */
-	int64_t prune_due;    /* when old keys are looked for again */
-	bool has_articles;    /* articles were imported: lines are worth looking up */
-	int64_t articles_at;  /* last import, or our start; 0: there are none */
-	bool forget;          /* something was erased that must leave the files at the turn's end */
-	int last_failure;     /* what was logged last, and until when it is not again */
+	char dial_prefix[8];    /* of the shop's country, "+33"; "" when it is not known */
+	bool dial_trunk_zero;   /* a national number is dialled with a 0 before it */
+	int64_t last_id;        /* ids only grow within a run */
+	int64_t hold_due;       /* no held reservation lapses before; INT64_MAX: there is none */
+	struct tb_steady prune; /* when old keys are looked for again */
+	bool pruning;           /* and there are more of them */
+	bool has_articles;      /* articles were imported: lines are worth looking up */
+	int64_t articles_at;    /* last import, or our start; 0: there are none */
+	bool forget;      /* something was erased that must leave the files at the turn's end */
+	int last_failure; /* what was logged last, and until when it is not again */
 	uint64_t quiet_until_us;
 	struct tb_source *retry; /* fires when a locked store is tried again */
 	struct tb_source *calm;  /* fires when nobody has asked for a while */

@@ -105,13 +105,26 @@ check_header(const char *path, int fd, off_t size, char **ret_why)
 	return 0;
 }
 
+/* A log without its file: SQLite would throw it away and begin with nothing. */
+static bool
+is_lost(const char *path)
+{
+	struct stat st;
+
+	return has_log(path) && (stat(path, &st) < 0 || st.st_size == 0);
+}
+
 /* Creates the file for us alone, or looks at the one that is there. */
 static int
 look_at_file(const char *path, bool *ret_new, char **ret_why)
 {
-	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	_cleanup_close_ int fd = -1;
 	struct stat st;
 
+	if (is_lost(path))
+		return refuse_damaged(
+			path, "there is nothing in it, and its log is there", ret_why);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return refuse(ret_why, -errno,
 			"%s cannot be opened (%s). The bridge's user must own the state directory.",

@@ -459,15 +459,13 @@ forget(struct tb_ledger *l)
 static void
 prune(struct tb_ledger *l)
 {
-	int64_t now = tb_loop_wall_us(l->host->loop);
 	int r;
 
-	if (now < l->prune_due)
+	if (!l->pruning && !tb_steady_due(&l->prune, l->host->loop, PRUNE_EVERY_US))
 		return;
-	r = tb_keys_prune(l, now);
+	r = tb_keys_prune(l, tb_loop_wall_us(l->host->loop));
 	log_failure(l, "old keys could not be dropped", r);
-	if (r != 1)
-		l->prune_due = now + PRUNE_EVERY_US;
+	l->pruning = r == 1;
 }
 
 void

@@ -3,6 +3,9 @@
 
 #include "tests/unit/bridge/outbox-stage.h"
 
+#include <stdlib.h>
+#include "bridge/outbox-parts.h"
+
 #define POSTED "{\"passage\":\"p_1\",\"state\":\"posted\",\"coupons\":[]}"
 
 static void
@@ -384,11 +387,45 @@ test_kept(void **state)
 	assert_int_equal(on_disk("SELECT count(*) FROM outbox WHERE sale = 'S1'"), 0);
 }
 
+/* A clock that is a year ahead for a moment throws nothing away. */
+static void
+test_a_clock_that_is_set(void **state)
+{
+	_cleanup_request_ struct tb_request one = {}, again = {};
+	int64_t year_us = 366 * INT64_C(86400) * 1000000;
+
+	post(&one, "S1", "c_1");
+	answer(nth_flying(0), POSTED);
+	advance_ms(3600000);
+	tb_virtual_loop_set_wall(f->bridge.loop, tb_loop_wall_us(f->bridge.loop) + year_us);
+	advance_ms(3600000);
+	tb_virtual_loop_set_wall(f->bridge.loop, tb_loop_wall_us(f->bridge.loop) - year_us);
+	post(&again, "S1", "c_1");
+	assert_string_equal(again.answer, POSTED);
+}
+
+/* Without a clock ids differ all the same. */
+static void
+test_ids_without_a_clock(void **state)
+{
+	char ids[3000][TB_OUTBOX_DRAWN_TEXT];
+
+	tb_virtual_loop_set_wall(f->bridge.loop, 1000);
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
+		assert_int_equal(tb_outbox_draw(f->bridge.loop, 'p', ids[i]), 0);
+	qsort(ids, ARRAY_SIZE(ids), sizeof(ids[0]),
+		(int (*)(const void *, const void *))(void (*)(void))strcmp);
+	for (size_t i = 1; i < ARRAY_SIZE(ids); i++)
+		assert_string_not_equal(ids[i - 1], ids[i]);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STAGED(test_posted),
+		STAGED(test_a_clock_that_is_set),
+		STAGED(test_ids_without_a_clock),
 		STAGED(test_same_call),
 		STAGED(test_deadline),
 		STAGED(test_down),

@@ -579,6 +579,24 @@ test_keys_are_kept_ninety_days(void **state)
 	assert_int_equal(points(s, id), 272);
 }
 
+/* A clock that is a year ahead for a moment throws nothing away. */
+static void
+test_keys_outlive_a_clock(void **state)
+{
+	struct stage *s = *state;
+	const char *adjust = "{'key':'%s','customer':'%s','unit':'points','delta':10,'reason':'x'}";
+	int64_t year_us = 366 * INT64_C(86400) * 1000000;
+
+	ok(s, "account.adjust", adjust, "k", id);
+	tb_virtual_loop_set_wall(s->loop, stage_now(s) + year_us);
+	ok(s, "account.adjust", adjust, "l", id);
+	stage_advance(s, 7200);
+	ok(s, "account.adjust", adjust, "m", id);
+	tb_virtual_loop_set_wall(s->loop, stage_now(s) - year_us);
+	ok(s, "account.adjust", adjust, "k", id);
+	assert_int_equal(points(s, id), 280);
+}
+
 /* ---- amendment ---------------------------------------------------------------------------- */
 
 static void
@@ -722,6 +740,7 @@ main(void)
 		TEST(test_keys_are_one_space_of_a_till),
 		TEST(test_twice_within_one_turn),
 		TEST(test_keys_are_kept_ninety_days),
+		TEST(test_keys_outlive_a_clock),
 		TEST(test_amend_once),
 		TEST(test_amend_judges_by_the_program_of_then),
 		TEST(test_passage_list),
