@@ -42,6 +42,24 @@ def card_like_an_article():
         bridge.verify()
 
 
+def coupon_in_two_spellings():
+    """A code that was scanned and keyed by hand as well is one coupon."""
+    program_of_one = {'currency': 'EUR', 'time_zone': 'Europe/Paris', 'earning': {},
+                      'rewards': [{'id': 'm', 'kind': 'amount', 'title': 'm', 'value': 300}],
+                      'coupons': [{'id': 'h', 'reward': 'm', 'on': {'by_hand': True}}]}
+    line = {'no': 1, 'article': {'code': 'A1'}, 'quantity': 1000, 'unit_price': 1000, 'total': 1000, 'vat_bp': 2000}
+    basket = {'lines': [line], 'total': 1000}
+    with Bridge() as bridge, bridge.connect() as till:
+        till.call('program.replace', {'key': 'p', 'program': program_of_one})
+        code = till.call('coupon.issue', {'key': 'c', 'rule': 'h'})['code']
+        quote = till.call('reward.quote', {'sale': 'S', 'basket': basket, 'codes': [code, code.lower()]})
+        assert quote['total_after'] == 700, quote
+        held = till.call('reward.reserve', {'key': 'r', 'sale': 'S', 'basket': basket,
+                                            'uses': [{'coupon': code}, {'coupon': code.lower()}]})
+        assert held['to_pay'] == 700 and len(held['adjustments']) == 1, held
+        bridge.verify()
+
+
 def held_store():
     """Another program holds the file: calls wait for it as long as they may, others go on."""
     with Bridge('[loyalty]\ndeadline = 700ms\n') as bridge, bridge.connect() as till:
@@ -97,7 +115,7 @@ def import_through_a_hub():
 
 def main():
     tap = Tap()
-    for test in (card_like_an_article, held_store, import_through_a_hub):
+    for test in (card_like_an_article, coupon_in_two_spellings, held_store, import_through_a_hub):
         tap.run(test.__name__.replace('_', ' '), test)
     tap.done()
 

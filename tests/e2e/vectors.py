@@ -182,7 +182,7 @@ def main():
     names = names or sorted(glob.glob(os.path.join(ROOT, 'fixtures', 'rules', '*.json')))
     if not names:
         skip_all('no vectors in fixtures/rules')
-    tap, vectors = Tap(), [v for v in load(names) if only in v[1]['name']]
+    tap, vectors = Tap(several=True), [v for v in load(names) if only in v[1]['name']]
     with ThreadPoolExecutor(max_workers=2) as pool:
         running = [(name, vector, pool.submit(play, vector)) for name, vector in vectors]
         for name, vector, future in running:

@@ -15,6 +15,7 @@ struct amending {
 	struct tb_faults faults;
 	struct tb_customer customer;
 	bool has_customer;
+	bool stands; /* what it earned stays as it was */
 	struct tb_earned earned;
 	int64_t turnover;
 };
@@ -54,18 +55,34 @@ gather(struct amending *a)
 	return r == TB_ERROR_CUSTOMER_UNKNOWN ? 0 : r;
 }
 
-/* What it earns now that its amount is known. R7 is not judged again. */
+/* Nobody earns, R7 is not judged again, and of what came back nothing is earned any more. */
+static int
+ask_whether_it_stands(struct amending *a)
+{
+	_cleanup_rows_ struct tb_rows *rows = NULL;
+	int r = tb_store_get(a->op->store, &rows,
+		"SELECT 1 FROM reversals WHERE passage = ?1 AND kind = 'return' LIMIT 1",
+		V_INT(a->passage.id));
+
+	a->stands = r > 0 || !a->has_customer || !a->passage.counted;
+	return r < 0 ? r : 0;
+}
+
+/* What it earns now that its amount is known. */
 static int
 reckon(struct amending *a)
 {
 	tb_i128 turnover = a->basket.basket.total;
-	int r;
+	int r = ask_whether_it_stands(a);
+
+	if (r < 0)
+		return r;
 
 	for (size_t i = 0; i < a->then.adjustments.count; i++)
 		if (a->then.adjustments.items[i].kind != TB_ADJUST_TENDER)
 			turnover -= a->then.adjustments.items[i].amount;
 	r = tb_i128_to_i64(turnover, &a->turnover);
-	if (r < 0 || !a->has_customer || !a->passage.counted) {
+	if (r < 0 || a->stands) {
 		a->earned.points = a->passage.earned_points;
 		a->earned.wallet = a->passage.earned_wallet;
 		return r;
@@ -129,7 +146,7 @@ rewrite_body(struct amending *a, char **ret)
 
 	tb_jsonw_object(&w, NULL);
 	tb_passage_write_imported(&w, &a->basket.basket);
-	if (a->earned.n_reasons)
+	if (!a->stands)
 		tb_reasons_write(&w, a->earned.reasons, a->earned.n_reasons);
 	write_warnings(a, &w);
 	tb_jsonw_end_object(&w);
@@ -161,6 +178,22 @@ update(struct amending *a)
 	return r < 0 ? r : 0;
 }
 
+/* The reasons are those that now stand with the passage. */
+static void
+write_earned(const struct amending *a, struct tb_jsonw *w)
+{
+	const json_t *reasons = json_object_get(a->passage.body, "reasons");
+
+	tb_jsonw_object(w, "earned");
+	tb_jsonw_int(w, "points", a->earned.points);
+	tb_jsonw_int(w, "wallet", a->earned.wallet);
+	tb_jsonw_end_object(w);
+	if (reasons)
+		tb_json_write(w, "reasons", reasons);
+	else
+		tb_jsonw_raw(w, "reasons", "[]", 2);
+}
+
 static int
 answer(struct amending *a)
 {
@@ -170,7 +203,7 @@ answer(struct amending *a)
 	tb_jsonw_object(&w, NULL);
 	tb_id_write(&w, "passage", 'p', a->passage.id);
 	tb_jsonw_string(&w, "state", "posted");
-	tb_earned_write(&w, "earned", &a->earned);
+	write_earned(a, &w);
 	if (a->has_customer)
 		r = tb_balances_write(a->op, &w, &a->customer);
 	write_warnings(a, &w);

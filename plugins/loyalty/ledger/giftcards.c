@@ -34,17 +34,24 @@ tb_gift_move(struct tb_operation *op, const struct tb_gift_entry *e)
 	return r < 0 ? r : 0;
 }
 
+/* A number of our form is one in any spelling; any other stands as it is. */
+static const char *
+tidied(const char *number, char room[TB_CODE_TEXT])
+{
+	bool ours = strncasecmp(number, NUMBER_PREFIX, strlen(NUMBER_PREFIX)) == 0;
+
+	return ours && tb_code_tidy(number, room, TB_CODE_TEXT) ? room : number;
+}
+
 int
 tb_gift_find(struct tb_operation *op, const char *number, struct tb_gift_row *ret, bool *ret_there)
 {
 	_cleanup_rows_ struct tb_rows *rows = NULL;
-	char tidy[TB_CODE_TEXT];
+	char room[TB_CODE_TEXT];
 	int r;
 
 	*ret_there = false;
-	if (strncasecmp(number, NUMBER_PREFIX, strlen(NUMBER_PREFIX)) == 0 &&
-		tb_code_tidy(number, tidy, sizeof(tidy)))
-		number = tidy;
+	number = tidied(number, room);
 	r = tb_store_get(op->store, &rows,
 		"SELECT id, balance, held, expires_at, state, number FROM gift_cards WHERE number "
 		"= ?1",
@@ -116,10 +123,11 @@ static int
 choose_number(struct tb_operation *op, char *out, size_t n)
 {
 	const char *given = tb_param_text(op, "number");
+	char room[TB_CODE_TEXT];
 
 	if (!given)
 		return tb_code_draw(NUMBER_PREFIX, NUMBER_SYMBOLS, out);
-	if ((size_t)snprintf(out, n, "%s", given) >= n)
+	if ((size_t)snprintf(out, n, "%s", tidied(given, room)) >= n)
 		return tb_refuse_at(op, "/number", "too_long");
 	return 0;
 }

@@ -5,6 +5,7 @@
  */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/money.h"
 #include "plugins/loyalty/ledger/passages.h"
@@ -166,41 +167,59 @@ answer_of_void(struct reversing *v, bool *ret_there)
 	return 0;
 }
 
-/* One account's net of everything this sale wrote, written back. */
-static int
-invert(struct reversing *v, int64_t customer, enum tb_unit unit, int64_t net)
-{
-	_cleanup_customer_ struct tb_customer other = {};
-	int r;
-
-	if (net == 0)
-		return 0;
-	if (v->has_customer && customer == v->customer.id)
-		return take_back(v, &v->customer, unit, net, "void");
-	r = tb_customer_get(v->op, customer, &other);
-	if (r != 0)
-		return r < 0 ? r : 0; /* deleted: his ledger stays as it is */
-	if (v->has_customer && other.id == v->customer.id)
-		return take_back(v, &v->customer, unit, net, "void");
-	r = tb_customer_settle(v->op, &other);
-	if (r >= 0)
-		r = take_back(v, &other, unit, net, "void-sponsor");
-	return r < 0 ? r : tb_customer_put(v->op, &other);
-}
-
+/* What this sale wrote to one account in one unit. */
 struct net {
 	int64_t customer, amount;
 	enum tb_unit unit;
 };
 
+struct nets {
+	struct net *items;
+	size_t n;
+};
+
+static void
+nets_done(struct nets *nets)
+{
+	free(nets->items);
+}
+
+#define _cleanup_nets_ _cleanup_(nets_done)
+
+/* Who has the account of that customer now: those merged into one are one. 0 when he was deleted.
+ */
+static int
+whose_now(struct tb_operation *op, int64_t customer, int64_t *ret)
+{
+	_cleanup_customer_ struct tb_customer c = {};
+	int r = tb_customer_get(op, customer, &c);
+
+	*ret = r == 0 ? c.id : 0;
+	return r < 0 ? r : 0;
+}
+
+static int
+add_net(struct nets *nets, int64_t customer, enum tb_unit unit, int64_t amount)
+{
+	struct net *items;
+
+	for (size_t i = 0; i < nets->n; i++)
+		if (nets->items[i].customer == customer && nets->items[i].unit == unit)
+			return tb_add(nets->items[i].amount, amount, &nets->items[i].amount);
+	items = reallocarray(nets->items, nets->n + 1, sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	nets->items = items;
+	nets->items[nets->n++] = (struct net){customer, amount, unit};
+	return 0;
+}
+
 /* Every entry of the sale has an effect that begins with its id. */
 static int
-invert_entries(struct reversing *v)
+sum_entries(struct reversing *v, struct nets *ret)
 {
 	_cleanup_rows_ struct tb_rows *rows = NULL;
-	struct net nets[8]; /* customer and sponsor, two units each */
 	char from[TB_ID_TEXT + 2], to[TB_ID_TEXT + 2], id[TB_ID_TEXT];
-	size_t n = 0;
 	int r;
 
 	tb_id_format('p', v->passage.id, id);
@@ -210,16 +229,48 @@ invert_entries(struct reversing *v)
 		"SELECT customer, unit, SUM(delta) FROM entries WHERE effect > ?1 AND effect < ?2"
 		" GROUP BY customer, unit",
 		V_TEXT(from), V_TEXT(to));
-	for (; r > 0 && n < ARRAY_SIZE(nets); r = tb_rows_next(rows))
-		nets[n++] = (struct net){
-			.customer = tb_rows_int(rows, 0),
-			.unit = strcmp(tb_rows_text(rows, 1), "points") == 0 ? TB_UNIT_POINTS
-		                                                             : TB_UNIT_WALLET,
-			.amount = tb_rows_int(rows, 2),
-		};
-	tb_rows_donep(&rows);
-	for (size_t i = 0; r >= 0 && i < n; i++)
-		r = invert(v, nets[i].customer, nets[i].unit, nets[i].amount);
+	for (; r > 0; r = tb_rows_next(rows)) {
+		bool points = strcmp(tb_rows_text(rows, 1), "points") == 0;
+		int64_t customer;
+		int e = whose_now(v->op, tb_rows_int(rows, 0), &customer);
+
+		/* Of who was deleted the ledger stays as it is. */
+		if (e == 0 && customer)
+			e = add_net(ret, customer, points ? TB_UNIT_POINTS : TB_UNIT_WALLET,
+				tb_rows_int(rows, 2));
+		if (e < 0)
+			return e;
+	}
+	return r;
+}
+
+/* Written back to one account: the sale's own, or its sponsor's. */
+static int
+invert(struct reversing *v, const struct net *net)
+{
+	_cleanup_customer_ struct tb_customer other = {};
+	int r;
+
+	if (net->amount == 0)
+		return 0;
+	if (v->has_customer && net->customer == v->customer.id)
+		return take_back(v, &v->customer, net->unit, net->amount, "void");
+	r = tb_customer_get(v->op, net->customer, &other);
+	if (r == 0)
+		r = tb_customer_settle(v->op, &other);
+	if (r == 0)
+		r = take_back(v, &other, net->unit, net->amount, "void-sponsor");
+	return r < 0 ? r : tb_customer_put(v->op, &other);
+}
+
+static int
+invert_entries(struct reversing *v)
+{
+	_cleanup_nets_ struct nets nets = {};
+	int r = sum_entries(v, &nets);
+
+	for (size_t i = 0; r >= 0 && i < nets.n; i++)
+		r = invert(v, &nets.items[i]);
 	return r;
 }
 

@@ -286,10 +286,22 @@ check_exclusive(const struct tb_claim *claims, size_t n, struct tb_refusal *refu
 
 /* ---- the reservation ---- */
 
+/* What the use is of: a coupon or a card by its own name, however the till spelt it. */
+static const char *
+name_of(const struct tb_use *use)
+{
+	if (use->kind == TB_USE_COUPON && use->coupon)
+		return use->coupon->code;
+	if (use->kind == TB_USE_GIFT_CARD && use->gift_card)
+		return use->gift_card->number;
+	return use->code;
+}
+
 static bool
 same_key(const struct tb_use *a, const struct tb_use *b)
 {
-	return a->kind == b->kind && (a->kind == TB_USE_WALLET || strcmp(a->code, b->code) == 0);
+	return a->kind == b->kind &&
+	       (a->kind == TB_USE_WALLET || strcmp(name_of(a), name_of(b)) == 0);
 }
 
 static bool
