@@ -188,6 +188,10 @@ tb_printing_coupon(
 
 	if (!code)
 		return -EINVAL;
+	/* The bridge is ending: whether there is a printer is not known any more, and the next
+	 * start asks for what was earned. */
+	if (!printing->bridge->devices)
+		return -ECANCELED;
 	r = earned_key(code, &text, &key);
 	if (r < 0)
 		return r;

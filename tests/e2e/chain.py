@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 from bridge import PATIENCE, Gone, Refused
 from hubs import Hub, Till
 from kills import Killed, PROGRAM, basket, history, look_at_papers, wait_for_prints
+from line import Line
 from net import BAD_LINE, wait_delivered
 from paper import Paper, configuration
 from tap import Tap
@@ -288,6 +289,44 @@ def failed(story, who, at, error, times):
         bridge.stop()
 
 
+def coupon_on_its_way():
+    """The till is ended, as by its service, while it asks whose name stands on a coupon: it ends well, and the
+    coupon is printed when it is back."""
+    paper = Paper()
+    with Hub() as hub:
+        with hub.connect() as manager:
+            manager.call('program.replace', {'key': 'program', 'program': PROGRAM})
+            customer = manager.call('customer.create', {'key': 'c', 'record': {'first_name': 'Zoé'}})['customer']['id']
+        stalled = threading.Event()
+
+        def fault(path):
+            if not path.endswith('customer.lookup'):
+                return None
+            stalled.set()
+            return 'stall'
+
+        line = Line(hub.port, fault)
+        with Till(hub, f'http://127.0.0.1:{line.port}', deadline='20s', conf=configuration(paper)) as bridge:
+            with bridge.connect() as till:
+                now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec='seconds')
+                till.ask('passage.post', {
+                    'key': 'S1', 'sale': 'S1', 'occurred_at': now, 'customer': customer, **basket(1000),
+                    'tenders': [{'kind': 'cash', 'amount': 1000}]})
+                assert stalled.wait(PATIENCE), 'nobody asked for the name'
+                bridge.stop()
+            line.fault = lambda path: None
+            bridge.start()
+            with hub.connect() as manager, bridge.connect() as till:
+                code = manager.call('customer.lookup', {'id': customer})['coupons'][0]['code']
+                till.call('events.subscribe', {'kinds': ['job']})
+                while not paper.copies(code, marked=False):
+                    assert till.event('job')['state'] in ('queued', 'printing', 'sent', 'confirmed')
+                wait_for_prints(till)
+            assert paper.copies(code, marked=False) == 1
+        line.close()
+    paper.close()
+
+
 def chosen(options, calls):
     if options.at:
         return [options.at]
@@ -302,6 +341,7 @@ def main():
     options.add_argument('--at', type=int)
     options = options.parse_args()
     tap = Tap()
+    tap.run('a till is ended with a coupon on its way', coupon_on_its_way)
     for who in (options.who,) if options.who else ('hub', 'till'):
         found = []
         tap.run(f'a {who} that nobody disturbs', lambda: found.append(with_story(undisturbed, who)))

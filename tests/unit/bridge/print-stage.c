@@ -298,6 +298,8 @@ setup(void **state)
 	f->conf.language = "fr";
 	f->conf.site = "lyon-1";
 	f->bridge.conf = &f->conf;
+	/* There are some, and we answer for them. */
+	f->bridge.devices = (struct tb_devices *)(void *)f;
 	f->bridge.loop = tb_virtual_loop_new();
 	assert_non_null(f->bridge.loop);
 	start();
