@@ -38,7 +38,9 @@ static const struct tb_method methods[] = {
 		.roles = TB_ROLE_TILL,
 		.op = TB_OP_PROGRAM_VERSIONS,
 		.handler = tb_loyalty_method,
-		PARAMS(TB_F_INT("known", 0, 0, INT64_MAX, NULL, "version that is known already")),
+		PARAMS(TB_F_INT("known", 0, 0, INT64_MAX, NULL, "version that is known already"),
+			TB_F_INT("gone", 0, 0, INT64_MAX, NULL,
+				"number of who is known to be gone already")),
 	},
 };
 

@@ -22,9 +22,10 @@
  * the api: coupon.printed {code} sets printed_at; coupon.unprinted {since}, asked at the start,
  * answers {coupons[{code, title, valid_to?, customer?}]}: what passages of this very till earned
  * since then and is neither used nor printed; program.versions {known?} answers {versions[{version,
- * from_at, program}], version, articles}: the latest versions above `known`, newest first, at most
- * 8 and at least the newest (of all, where `known` is above the newest), the newest version, and a
- * number that is another one when articles may have changed.
+ * from_at, program}], version, articles, gone{customers[{id, merged}], seq, more}}: the latest
+ * versions above `known`, newest first, at most 8 and at least the newest (of all, where `known` is
+ * above the newest), the newest version, a number that is another one when articles may have
+ * changed, and who was deleted or merged since number `gone?` of the call, as far as `seq`.
  */
 #define TB_OPS(X) \
 	X(ACCOUNT_ADJUST, "account.adjust") \
@@ -128,6 +129,8 @@ struct tb_host {
 	/* Tells between what the server's clock is ahead of ours, as one answer showed. */
 	void (*skew_measured)(const struct tb_host *host, int64_t low_us, int64_t high_us);
 	void *userdata;
+	/* Tells that the server may take now what it would not a moment ago; may be NULL. */
+	void (*try_again)(const struct tb_host *host);
 };
 
 enum {

@@ -15,14 +15,15 @@ tb_customer_insert(struct tb_operation *op, json_t *record, const json_t *cards,
 	int64_t sponsor, int64_t *id, size_t *ret_card)
 {
 	char token[TB_CODE_TEXT];
+	bool drawn = json_object_get(record, "token") != NULL;
 	int r = *id ? 0 : tb_id_draw(op, id);
 
-	if (r >= 0)
+	if (r >= 0 && !drawn)
 		r = tb_code_draw(TOKEN_PREFIX, TOKEN_SYMBOLS, token);
 	if (r < 0)
 		return r;
 	tb_record_compact(record);
-	if (json_object_set_new(record, "token", json_string(token)) < 0)
+	if (!drawn && json_object_set_new(record, "token", json_string(token)) < 0)
 		return -ENOMEM;
 	r = tb_cards_give(op, *id, record, cards, fresh, ret_card);
 	if (r != 0)
@@ -163,6 +164,25 @@ given_id(struct tb_operation *op, int64_t *ret)
 	return r > 0 ? refuse_conflict(op, TB_ERROR_CONFLICT, "/id") : r;
 }
 
+/* The token that a bridge drew likewise, of the form that we draw. */
+static int
+given_token(struct tb_operation *op, json_t *record)
+{
+	_cleanup_rows_ struct tb_rows *rows = NULL;
+	const char *text = tb_param_text(op, "token");
+	int r;
+
+	if (!text)
+		return 0;
+	if (!tb_code_is_drawn(TOKEN_PREFIX, TOKEN_SYMBOLS, text))
+		return tb_refuse_at(op, "/token", "bad_value");
+	r = tb_store_get(op->store, &rows,
+		"SELECT 1 FROM handles WHERE kind = 'token' AND value = ?1", V_TEXT(text));
+	if (r != 0)
+		return r > 0 ? refuse_conflict(op, TB_ERROR_CONFLICT, "/token") : r;
+	return json_object_set_new(record, "token", json_string(text)) < 0 ? -ENOMEM : 0;
+}
+
 /* The record's cards and the one of the call, drawn or given, which stands last. */
 static int
 gather_cards(struct tb_operation *op, json_t *record, json_t **ret)
@@ -202,6 +222,8 @@ tb_customer_create(struct tb_operation *op)
 		return tb_refuse_faults(op, &faults);
 	if (r >= 0)
 		r = given_id(op, &id);
+	if (r == 0)
+		r = given_token(op, record);
 	if (r != 0)
 		return r;
 	r = find_sponsor(op, &sponsor);

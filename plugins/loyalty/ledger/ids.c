@@ -111,6 +111,15 @@ tb_code_draw(const char *prefix, size_t length, char *out)
 	return 0;
 }
 
+bool
+tb_code_is_drawn(const char *prefix, size_t length, const char *text)
+{
+	size_t n = strlen(prefix);
+
+	return strncmp(text, prefix, n) == 0 && strlen(text) == n + length &&
+	       strspn(text + n, code_symbols) == length;
+}
+
 static char
 luhn_digit(const char *digits, size_t n)
 {

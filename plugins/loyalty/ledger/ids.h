@@ -29,6 +29,8 @@ void tb_id_write(struct tb_jsonw *w, const char *name, char kind, int64_t id);
  * symbols are 63 bits. out has TB_CODE_TEXT bytes.
  */
 int tb_code_draw(const char *prefix, size_t length, char *out);
+/* Whether text could have been drawn so. */
+bool tb_code_is_drawn(const char *prefix, size_t length, const char *text);
 
 /*
  * The number of a drawn card: 29, eight digits of chance and a check digit (Luhn). Eleven digits

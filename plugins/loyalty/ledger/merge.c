@@ -7,6 +7,7 @@
 
 #include <string.h>
 #include "plugins/loyalty/ledger/customers.h"
+#include "plugins/loyalty/ledger/gone.h"
 #include "plugins/loyalty/ledger/json.h"
 #include "plugins/loyalty/ledger/keys.h"
 #include "plugins/loyalty/ledger/passages.h"
@@ -169,7 +170,9 @@ leave_alias(struct merging *m, const json_t *record)
 		"UPDATE customers SET state = 'merged', merged_into = ?2, kind = NULL, contact = 0,"
 		" birthday = NULL, groups = NULL, words = NULL, record = ?3 WHERE id = ?1",
 		V_INT(m->from.id), V_INT(m->into.id), V_TEXT(text));
-	return r < 0 ? r : 0;
+	if (r >= 0)
+		r = tb_gone_add(m->op, m->from.id, true);
+	return r < 0 ? r : tb_gone_add(m->op, m->into.id, true);
 }
 
 static int
@@ -257,6 +260,8 @@ erase(struct tb_operation *op, int64_t id, const json_t *record)
 			"NULL,"
 			" last_passage = NULL, record = '{}' WHERE id = ?1",
 			V_INT(id));
+	if (r >= 0)
+		r = tb_gone_add(op, id, false);
 	return r < 0 ? r : tb_keys_forget(op, id);
 }
 

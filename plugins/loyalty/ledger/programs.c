@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "plugins/loyalty/ledger/account.h"
+#include "plugins/loyalty/ledger/gone.h"
 #include "plugins/loyalty/ledger/json.h"
 
 #define PARSED_MAX 4 /* old versions kept parsed beside the current one */
@@ -351,6 +352,8 @@ tb_program_versions(struct tb_operation *op)
 	tb_jsonw_end_array(&w);
 	tb_jsonw_int(&w, "version", newest);
 	tb_jsonw_int(&w, "articles", op->ledger->articles_at);
+	if (r >= 0)
+		r = tb_gone_write(op, &w, tb_param_int(op, "gone", 0));
 	tb_jsonw_end_object(&w);
 	return r < 0 ? r : 0;
 }

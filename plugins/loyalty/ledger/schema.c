@@ -270,5 +270,13 @@ static const char step_1[] =
 	" customer INTEGER NOT NULL,"
 	" PRIMARY KEY(word, customer)) STRICT, WITHOUT ROWID;";
 
-const char *const tb_schema_steps[] = {step_1};
+static const char step_2[] =
+	/* Who was deleted or merged, for bridges that remember him a while. */
+	"CREATE TABLE gone("
+	" seq INTEGER PRIMARY KEY,"
+	" customer INTEGER NOT NULL,"
+	" merged INTEGER NOT NULL," /* 0: deleted */
+	" at INTEGER NOT NULL) STRICT;";
+
+const char *const tb_schema_steps[] = {step_1, step_2};
 const size_t tb_schema_version = ARRAY_SIZE(tb_schema_steps);

@@ -515,6 +515,15 @@ test_garbage_is_refused_and_left(void **state)
 }
 
 static void
+set_version(sqlite3 *db, int64_t version)
+{
+	char sql[64];
+
+	snprintf(sql, sizeof(sql), "PRAGMA user_version = %lld", (long long)version);
+	run(db, sql);
+}
+
+static void
 test_newer_and_foreign_are_refused_and_left(void **state)
 {
 	struct stage *s = *state;
@@ -534,7 +543,8 @@ test_newer_and_foreign_are_refused_and_left(void **state)
 	free(c.data);
 
 	db = open_beside(s);
-	run(db, "PRAGMA user_version = 1; PRAGMA application_id = 7");
+	set_version(db, (int64_t)tb_schema_version);
+	run(db, "PRAGMA application_id = 7");
 	sqlite3_close(db);
 	c = read_file(s);
 	why = start_refused(s);
@@ -565,7 +575,7 @@ test_newer_in_the_log_alone(void **state)
 	why = start_refused(s);
 	assert_non_null(strstr(why, "newer"));
 	free(why);
-	run(db, "PRAGMA user_version = 1");
+	set_version(db, (int64_t)tb_schema_version);
 	sqlite3_close(db);
 	stage_start(s);
 }
@@ -598,6 +608,7 @@ test_a_migration_keeps_a_backup(void **state)
 	snprintf(path, sizeof(path), "%s/ledger.db", s->dir);
 	snprintf(copy, sizeof(copy), "%s.v1.backup", path);
 	db = open_beside(s);
+	set_version(db, 1);
 	/* The third step cannot be done: everything is as it was, the backup too is there. */
 	assert_true(tb_sqlite_migrate(db, path, 1, steps, 3, &why) < 0);
 	assert_non_null(strstr(why, "already exists"));
@@ -617,12 +628,14 @@ test_a_migration_keeps_a_backup(void **state)
 	/* No backup, no migration. */
 	unlink(copy);
 	assert_int_equal(mkdir(copy, 0700), 0);
-	run(db, "DROP TABLE later; PRAGMA user_version = 1");
+	run(db, "DROP TABLE later");
+	set_version(db, 1);
 	assert_true(tb_sqlite_migrate(db, path, 1, steps, 2, &why) < 0);
 	assert_non_null(strstr(why, "not migrated"));
 	free(why);
 	assert_int_equal(version_of(db), 1);
 	rmdir(copy);
+	set_version(db, (int64_t)tb_schema_version);
 	sqlite3_close(db);
 	stage_start(s);
 }
