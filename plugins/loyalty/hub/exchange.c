@@ -32,6 +32,7 @@ struct tb_exchanges {
 	uint64_t timer_at_us, wanted_us; /* what it is set to, and what libcurl asked for */
 	char *url, *ca_file;
 	struct curl_slist *headers; /* those of every request */
+	char token[TB_EXCHANGE_TOKEN_MAX];
 	struct tb_list running;
 	unsigned n_running;
 	struct tb_list spare; /* struct exchange.node */
@@ -47,7 +48,8 @@ struct exchange {
 	struct tb_list node;
 	struct tb_exchanges *owner;
 	CURL *easy;
-	struct curl_slist id_header, key_header; /* before those of every request */
+	struct curl_slist id_header, token_header, key_header; /* before those of every request */
+	char token_line[TB_EXCHANGE_TOKEN_MAX + 32];
 	char id_line[sizeof(REQUEST_HEADER) + 48];
 	char key_line[320];
 	char *body;
@@ -79,6 +81,7 @@ exchange_free(struct exchange *x)
 	}
 	tb_buf_done(&x->answer);
 	free(x->body);
+	explicit_bzero(x->token_line, sizeof(x->token_line));
 	free(x);
 }
 
@@ -337,9 +340,16 @@ add_headers(struct tb_exchanges *xs, const struct tb_exchange_settings *settings
 		r = add_header(xs, "Tillbridge-Site: %s", settings->site);
 	if (r == 0)
 		r = add_header(xs, "Tillbridge-Till: %s", settings->till);
-	if (r == 0 && settings->token)
-		r = add_header(xs, "Authorization: Bearer %s", settings->token);
 	return r;
+}
+
+bool
+tb_exchanges_set_token(struct tb_exchanges *xs, const char *token)
+{
+	if (strcmp(xs->token, token) == 0)
+		return false;
+	snprintf(xs->token, sizeof(xs->token), "%s", token);
+	return true;
 }
 
 int
@@ -372,6 +382,8 @@ tb_exchanges_new(struct tb_loop *loop, const struct tb_exchange_settings *settin
 	curl_multi_setopt(xs->multi, CURLMOPT_TIMERDATA, xs);
 	curl_multi_setopt(xs->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)TB_EXCHANGE_CONNECTIONS);
 	curl_multi_setopt(xs->multi, CURLMOPT_MAXCONNECTS, (long)TB_EXCHANGE_CONNECTIONS);
+	if (settings->token)
+		tb_exchanges_set_token(xs, settings->token);
 	*ret = xs;
 	return 0;
 }
@@ -396,6 +408,7 @@ tb_exchanges_free(struct tb_exchanges *xs)
 	free(xs->url);
 	free(xs->ca_file);
 	curl_slist_free_all(xs->headers);
+	explicit_bzero(xs->token, sizeof(xs->token));
 	free(xs);
 }
 
@@ -463,12 +476,19 @@ set_headers(struct exchange *x, const char *key)
 
 	snprintf(x->id_line, sizeof(x->id_line), REQUEST_HEADER ": %s", x->id);
 	x->id_header = (struct curl_slist){.data = x->id_line, .next = x->owner->headers};
+	if (x->owner->token[0]) {
+		/* Of its own: the next request may have another one while this is under way. */
+		stpcpy(stpcpy(x->token_line, "Authorization: Bearer "), x->owner->token);
+		x->token_header = (struct curl_slist){
+			.data = x->token_line, .next = x->id_header.next};
+		x->id_header.next = &x->token_header;
+	}
 	/* A structured string: the quotes belong to it. Keys are printable ASCII without them, or
 	 * the key in the body serves alone. */
 	if (key && !strpbrk(key, "\"\\"))
 		n = snprintf(x->key_line, sizeof(x->key_line), "Idempotency-Key: \"%s\"", key);
 	if (n > 0 && (size_t)n < sizeof(x->key_line)) {
-		x->key_header = (struct curl_slist){.data = x->key_line, .next = x->owner->headers};
+		x->key_header = (struct curl_slist){.data = x->key_line, .next = x->id_header.next};
 		x->id_header.next = &x->key_header;
 	}
 	curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, &x->id_header);

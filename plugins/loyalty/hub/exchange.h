@@ -11,6 +11,7 @@
 
 #define TB_EXCHANGE_BODY_MAX ((size_t)4 << 20) /* bytes of one answer */
 #define TB_EXCHANGE_CONNECTIONS 8
+#define TB_EXCHANGE_TOKEN_MAX 512 /* bytes of a token, with its NUL */
 
 struct tb_exchanges;
 
@@ -44,6 +45,9 @@ int tb_exchanges_new(struct tb_loop *loop, const struct tb_exchange_settings *se
 	struct tb_exchanges **ret, char **ret_why);
 /* Exchanges under way are ended without an answer, their callbacks called. */
 void tb_exchanges_free(struct tb_exchanges *exchanges);
+
+/* The token of the requests to come. False when it is the one they have. */
+bool tb_exchanges_set_token(struct tb_exchanges *exchanges, const char *token);
 
 /*
  * POST path with a JSON body; key goes along as Idempotency-Key when it is not NULL. fn is called

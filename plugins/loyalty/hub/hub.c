@@ -5,16 +5,14 @@
  * lost while the line is down is the bridge's outbox, not this.
  */
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include "base/log.h"
 #include "plugins/loyalty/connector.h"
 #include "plugins/loyalty/hub/exchange.h"
 #include "plugins/loyalty/hub/look.h"
+#include "plugins/loyalty/hub/token.h"
 
-#define TOKEN_MAX 512
 #define AGAIN_MIN_US 50000 /* what must be left of a deadline for a second try */
 #define CALLS_MAX 256      /* under way at once */
 /* How long a hub that cannot reach its own ledger is left alone: its sign of life says nothing. */
@@ -24,6 +22,8 @@
 struct tb_connector_state {
 	const struct tb_host *host;
 	struct tb_exchanges *exchanges;
+	struct tb_token_file *token; /* NULL: there is none */
+	uint64_t token_no;           /* how many there were before */
 	size_t under_way;
 	bool up, known; /* the link as last told */
 	bool probing;
@@ -33,7 +33,9 @@ struct tb_connector_state {
 struct hub_call {
 	struct tb_connector_state *state;
 	struct tb_call call;
-	bool again; /* its first answer was lost on the way */
+	uint64_t token_no; /* with which it was sent */
+	bool again;        /* its first answer was lost on the way */
+	bool paired_again; /* it was said once more with another token */
 };
 
 static const char *const methods[TB_OP_COUNT] = {
@@ -155,6 +157,7 @@ tell_skew(struct tb_connector_state *state, const struct tb_exchange_end *end)
 }
 
 static int post(struct hub_call *hc);
+static void on_token(void *userdata);
 
 /* A connection that broke under a request is no link that is down: it is said once more, with the
  * same key. With what is left of the deadline, so one that ran out is not. */
@@ -168,6 +171,23 @@ say_again(struct hub_call *hc, const struct tb_exchange_end *end)
 	return post(hc) == 0;
 }
 
+/* One that was not let in is said once more when there is another token by now. */
+static bool
+pair_again(struct hub_call *hc, const struct tb_exchange_end *end)
+{
+	struct tb_connector_state *state = hc->state;
+
+	if ((end->status != 401 && end->status != 403) || !state->token || !state->exchanges ||
+		hc->paired_again)
+		return false;
+	if (hc->token_no == state->token_no && tb_token_file_look(state->token))
+		on_token(state);
+	if (hc->token_no == state->token_no)
+		return false;
+	hc->paired_again = true;
+	return post(hc) == 0;
+}
+
 static void
 exchanged(const struct tb_exchange_end *end, void *userdata)
 {
@@ -178,7 +198,7 @@ exchanged(const struct tb_exchange_end *end, void *userdata)
 	enum tb_error error;
 	char why[64];
 
-	if (say_again(hc, end))
+	if (say_again(hc, end) || pair_again(hc, end))
 		return;
 	free(hc);
 	state->under_way--;
@@ -204,6 +224,7 @@ post(struct hub_call *hc)
 	if (!body)
 		return -ENOMEM;
 	snprintf(path, sizeof(path), "/v1/%s", methods[call->op]);
+	hc->token_no = hc->state->token_no;
 	return tb_exchanges_post(
 		hc->state->exchanges, path, call->key, body, call->deadline_us, exchanged, hc);
 }
@@ -268,39 +289,19 @@ hub_turn_end(struct tb_connector_state *state)
 {
 }
 
-/* The token in the file, without its newline. The file is a secret: nobody else may read it. */
-static int
-read_token(const char *path, char *out, char **ret_why)
+/* ---- the token ---- */
+
+/* The till was paired again: what waited for that goes. */
+static void
+on_token(void *userdata)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	ssize_t n;
+	struct tb_connector_state *state = userdata;
 
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		int error = errno;
-
-		if (asprintf(ret_why,
-			    "token_file %s: %s; make one on the hub with: tillctl pair TILL", path,
-			    strerror(error)) < 0)
-			*ret_why = NULL;
-		return -error;
-	}
-	if (st.st_mode & 077) {
-		if (asprintf(ret_why, "token_file %s can be read by others: chmod 600 it", path) <
-			0)
-			*ret_why = NULL;
-		return -EPERM;
-	}
-	n = read(fd, out, TOKEN_MAX - 1);
-	while (n > 0 && (out[n - 1] == '\n' || out[n - 1] == '\r' || out[n - 1] == ' '))
-		n--;
-	if (n <= 0 || memchr(out, '\n', (size_t)n) || memchr(out, '\r', (size_t)n)) {
-		if (asprintf(ret_why, "token_file %s holds no token alone on one line", path) < 0)
-			*ret_why = NULL;
-		return -EINVAL;
-	}
-	out[n] = '\0';
-	return 0;
+	if (!tb_exchanges_set_token(state->exchanges, tb_token_file_text(state->token)))
+		return;
+	state->token_no++;
+	if (state->host->try_again)
+		state->host->try_again(state->host);
 }
 
 static void
@@ -308,7 +309,39 @@ hub_stop(struct tb_connector_state *state)
 {
 	/* What is under way ends, and is not said again. */
 	tb_exchanges_free(TAKE_PTR(state->exchanges));
+	tb_token_file_free(state->token);
 	free(state);
+}
+
+/* What can be known to be wrong before anything is made. */
+static int
+check_settings(const struct tb_exchange_settings *settings, char **ret_why)
+{
+	int error;
+
+	if (!settings->url) {
+		*ret_why = strdup("[hub] needs url");
+		return -EINVAL;
+	}
+	if (!settings->ca_file || access(settings->ca_file, R_OK) == 0)
+		return 0;
+	error = errno;
+	if (asprintf(ret_why, "ca_file %s: %s", settings->ca_file, strerror(error)) < 0)
+		*ret_why = NULL;
+	return -error;
+}
+
+static int
+open_token(struct tb_connector_state *state, char **ret_why)
+{
+	const struct tb_host *host = state->host;
+	const char *path = host->setting(host, "token_file");
+
+	if (path)
+		return tb_token_file_open(
+			host->loop, path, on_token, state, &state->token, ret_why);
+	tb_log_warning("[hub] has no token_file: no hub will let this till in");
+	return 0;
 }
 
 static int
@@ -321,36 +354,23 @@ hub_start(const struct tb_host *host, struct tb_connector_state **ret, char **re
 		.site = host->site,
 		.till = host->till,
 	};
-	const char *token_file = host->setting(host, "token_file");
-	char token[TOKEN_MAX] = "";
 	int r;
 
 	*ret_why = NULL;
-	if (!settings.url) {
-		*ret_why = strdup("[hub] needs url");
-		return -EINVAL;
-	}
-	if (token_file) {
-		r = read_token(token_file, token, ret_why);
-		if (r < 0)
-			return r;
-		settings.token = token;
-	} else {
-		tb_log_warning("[hub] has no token_file: no hub will let this till in");
-	}
-	if (settings.ca_file && access(settings.ca_file, R_OK) < 0) {
-		r = -errno;
-		if (asprintf(ret_why, "ca_file %s: %s", settings.ca_file, strerror(-r)) < 0)
-			*ret_why = NULL;
+	r = check_settings(&settings, ret_why);
+	if (r < 0)
 		return r;
-	}
 	state = calloc(1, sizeof(*state));
 	if (!state)
 		return -ENOMEM;
 	state->host = host;
-	r = tb_exchanges_new(host->loop, &settings, &state->exchanges, ret_why);
-	explicit_bzero(token, sizeof(token));
+	r = open_token(state, ret_why);
+	if (r == 0) {
+		settings.token = state->token ? tb_token_file_text(state->token) : NULL;
+		r = tb_exchanges_new(host->loop, &settings, &state->exchanges, ret_why);
+	}
 	if (r < 0) {
+		tb_token_file_free(state->token);
 		free(state);
 		return r;
 	}
