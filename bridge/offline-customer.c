@@ -326,6 +326,8 @@ tb_offline_queued_create(struct tb_offline *offline, const json_t *params)
 	tb_offline_names_of_record(&names, record);
 	tb_offline_names_add(&names, TB_OFFLINE_NAME_CARD, tb_offline_text(params, "card"),
 		TB_OFFLINE_NAME_ACTIVE);
+	tb_offline_names_add(&names, TB_OFFLINE_NAME_TOKEN, tb_offline_text(params, "token"),
+		TB_OFFLINE_NAME_ACTIVE);
 	row.pending = true;
 	row.as_of = tb_loop_wall_us(offline->bridge->loop);
 	row.contact = json_array_size(json_object_get(record, "phones")) > 0 ||

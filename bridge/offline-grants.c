@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What was granted offline: reservations and deductions in state.db, so that a restart between the
- * reservation and the sale loses neither, the answers to their keys, and the passages that wait in
- * the outbox. What is granted counts against the cached balance until the server has booked it; a
- * reservation that nobody paid for, only until its time is over.
+ * reservation and the sale loses neither, and the passages that wait in the outbox. What is granted
+ * counts against the cached balance until the server has booked it; a reservation that nobody paid
+ * for, only until its time is over.
  */
 
-#include <nettle/sha2.h>
 #include <string.h>
 #include <sys/random.h>
 #include "base/timestamp.h"
@@ -37,15 +36,6 @@ static const char schema[] =
 	"CREATE INDEX IF NOT EXISTS offline_grant_sale ON offline_grant(sale)"
 	" WHERE state <> 'ended';"
 	"CREATE INDEX IF NOT EXISTS offline_grant_age ON offline_grant(at);"
-	"CREATE TABLE IF NOT EXISTS offline_reply("
-	" site TEXT NOT NULL,"
-	" till TEXT NOT NULL,"
-	" key TEXT NOT NULL,"
-	" at INTEGER NOT NULL,"
-	" hash BLOB NOT NULL,"
-	" answer TEXT NOT NULL,"
-	" PRIMARY KEY(site, till, key)) WITHOUT ROWID;"
-	"CREATE INDEX IF NOT EXISTS offline_reply_age ON offline_reply(at);"
 	/* Passages of a customer that the server has not booked yet. */
 	"CREATE TABLE IF NOT EXISTS offline_passage("
 	" sale TEXT NOT NULL,"
@@ -63,14 +53,11 @@ enum statement {
 	END_SALE,
 	RELEASE_SALE,
 	RELEASE,
-	REPLY,
-	ADD_REPLY,
 	ADD_PASSAGE,
 	DROP_PASSAGE,
 	PASSAGES,
 	ANY,
 	PRUNE,
-	PRUNE_REPLIES,
 	PRUNE_PASSAGES,
 	STATEMENTS
 };
@@ -92,10 +79,6 @@ static const char *const texts[STATEMENTS] = {
 	[RELEASE_SALE] = "UPDATE offline_grant SET state = 'ended' WHERE sale = ?1 AND till = ?2"
 			 " AND site = ?3 AND state = 'held'",
 	[RELEASE] = "UPDATE offline_grant SET state = 'ended' WHERE id = ?1 AND state = 'held'",
-	[REPLY] = "SELECT hash, answer FROM offline_reply WHERE site = ?1 AND till = ?2"
-		  " AND key = ?3",
-	[ADD_REPLY] = "INSERT INTO offline_reply(site, till, key, at, hash, answer)"
-		      " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
 	[ADD_PASSAGE] = "INSERT OR IGNORE INTO offline_passage(sale, customer, occurred_at, at)"
 			" VALUES(?1, ?2, ?3, ?4)",
 	[DROP_PASSAGE] = "DELETE FROM offline_passage WHERE customer = ?1 AND sale = ?2",
@@ -107,8 +90,6 @@ static const char *const texts[STATEMENTS] = {
 		" EXISTS(SELECT 1 FROM offline_passage)",
 	[PRUNE] = "DELETE FROM offline_grant WHERE id IN (SELECT id FROM offline_grant"
 		  " WHERE at < ?1 ORDER BY at LIMIT ?2)",
-	[PRUNE_REPLIES] = "DELETE FROM offline_reply WHERE (site, till, key) IN (SELECT site, till,"
-			  " key FROM offline_reply WHERE at < ?1 ORDER BY at LIMIT ?2)",
 	[PRUNE_PASSAGES] = "DELETE FROM offline_passage WHERE at < ?1 AND ?2",
 };
 
@@ -309,8 +290,14 @@ has_open(struct tb_offline *offline, const struct tb_call *call)
 bool
 tb_offline_must_judge(struct tb_offline *offline, const struct tb_call *call)
 {
+	if (call->op != TB_OP_REWARD_RESERVE)
+		return false;
+	/* Said before while nobody could be asked: what was answered then is answered again (R14).
+	 */
+	if (tb_offline_replies_given(offline->replies, call))
+		return true;
 	/* What was open may have been delivered a moment ago. */
-	return call->op == TB_OP_REWARD_RESERVE && has_open(offline, call) &&
+	return has_open(offline, call) &&
 	       (!tb_offline_catch_up(offline) || has_open(offline, call));
 }
 
@@ -408,76 +395,12 @@ tb_offline_grants_queued(struct tb_offline_grants *grants, const json_t *params)
 	return tb_state_run(grants->offline->bridge->state, stmt);
 }
 
-/* ---- keys --------------------------------------------------------------------------------- */
-
-static int
-hash_call(const struct tb_call *call, uint8_t out[SHA256_DIGEST_SIZE])
-{
-	_cleanup_free_ char *text = json_dumps(call->params, JSON_SORT_KEYS | JSON_COMPACT);
-	struct sha256_ctx sha;
-	uint8_t op = (uint8_t)call->op;
-
-	if (!text)
-		return -ENOMEM;
-	sha256_init(&sha);
-	sha256_update(&sha, 1, &op);
-	sha256_update(&sha, strlen(text), (const uint8_t *)text);
-	sha256_digest(&sha, SHA256_DIGEST_SIZE, out);
-	return 0;
-}
-
-static void
-bind_key(sqlite3_stmt *stmt, const struct tb_call *call)
-{
-	bind_text(stmt, 1, call->caller.site);
-	bind_text(stmt, 2, call->caller.till);
-	bind_text(stmt, 3, call->key);
-}
-
-int
-tb_offline_reply_find(
-	struct tb_offline_grants *grants, const struct tb_call *call, struct tb_buf *out)
-{
-	_cleanup_statement_ sqlite3_stmt *stmt = grants->statements[REPLY];
-	uint8_t hash[SHA256_DIGEST_SIZE];
-	int rc, r = hash_call(call, hash);
-
-	if (r < 0)
-		return r;
-	bind_key(stmt, call);
-	rc = sqlite3_step(stmt);
-	if (rc != SQLITE_ROW)
-		return tb_sqlite_errno(rc);
-	if (sqlite3_column_bytes(stmt, 0) != sizeof(hash) ||
-		memcmp(sqlite3_column_blob(stmt, 0), hash, sizeof(hash)) != 0)
-		return -EEXIST;
-	tb_buf_add(out, sqlite3_column_text(stmt, 1), (size_t)sqlite3_column_bytes(stmt, 1));
-	return 1;
-}
-
-int
-tb_offline_reply_add(
-	struct tb_offline_grants *grants, const struct tb_call *call, const struct tb_buf *answer)
-{
-	_cleanup_statement_ sqlite3_stmt *stmt = grants->statements[ADD_REPLY];
-	uint8_t hash[SHA256_DIGEST_SIZE];
-	int r = hash_call(call, hash);
-
-	if (r < 0)
-		return r;
-	bind_key(stmt, call);
-	sqlite3_bind_int64(stmt, 4, now_us(grants));
-	sqlite3_bind_blob(stmt, 5, hash, sizeof(hash), SQLITE_STATIC);
-	sqlite3_bind_text64(stmt, 6, answer->data, answer->len, SQLITE_STATIC, SQLITE_UTF8);
-	return tb_state_run(grants->offline->bridge->state, stmt);
-}
-
 /* ---- start and stop ----------------------------------------------------------------------- */
 
 int
 tb_offline_grants_prune(struct tb_offline_grants *grants)
 {
-	static const enum statement all[] = {PRUNE, PRUNE_REPLIES, PRUNE_PASSAGES};
+	static const enum statement all[] = {PRUNE, PRUNE_PASSAGES};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(all); i++) {

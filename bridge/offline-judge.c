@@ -493,7 +493,6 @@ static int
 grant(struct judging *j, const struct tb_reckoning *reckoning)
 {
 	_cleanup_buf_ struct tb_buf out = TB_BUF_INIT(0);
-	struct tb_offline_grants *grants = j->offline->grants;
 	int64_t expires_at = j->context.now_us + HOLD_US;
 	char id[TB_OFFLINE_ID_TEXT];
 	int r = tb_offline_draw_reservation(id);
@@ -504,7 +503,7 @@ grant(struct judging *j, const struct tb_reckoning *reckoning)
 		r = write_reservation(j, reckoning, id, expires_at, &out);
 	/* The key of a deduction is the outbox's to keep, with its effect. */
 	if (r == 0 && j->call->op == TB_OP_REWARD_RESERVE && j->call->key)
-		r = tb_offline_reply_add(grants, j->call, &out);
+		r = tb_offline_replies_give(j->offline->replies, j->call, &out);
 	/* A grant without its answer must not stay. */
 	if (r < 0)
 		tb_state_doom(j->offline->bridge->state, r);
@@ -518,7 +517,7 @@ said_before(struct tb_offline *offline, const struct tb_call *call)
 {
 	_cleanup_buf_ struct tb_buf out = TB_BUF_INIT(0);
 	int r = call->key && call->op == TB_OP_REWARD_RESERVE
-	                ? tb_offline_reply_find(offline->grants, call, &out)
+	                ? tb_offline_replies_find(offline->replies, call, &out)
 	                : 0;
 
 	if (r == 0)

@@ -3,7 +3,8 @@
  * What the files of the offline front share: offline.c dispatches and learns in batches,
  * offline-customer.c turns answers into rows, offline-lookup.c rows into answers,
  * offline-program.c and offline-articles.c keep what the server judges by, offline-judge.c asks the
- * rules, offline-grants.c keeps what was granted. Nobody else includes this.
+ * rules, offline-grants.c keeps what was granted, offline-replies.c what was answered. Nobody else
+ * includes this.
  */
 #pragma once
 
@@ -16,6 +17,7 @@
 struct tb_offline_articles;
 struct tb_offline_grants;
 struct tb_offline_programs;
+struct tb_offline_replies;
 
 struct tb_offline {
 	struct tb_bridge *bridge;
@@ -23,6 +25,7 @@ struct tb_offline {
 	struct tb_offline_articles *articles;
 	struct tb_offline_grants *grants;
 	struct tb_offline_programs *programs;
+	struct tb_offline_replies *replies;
 	struct tb_list learnt; /* answers that are not in the tables yet, in their order */
 	size_t n_learnt;
 	struct tb_source *flush; /* when they are written at the latest */
@@ -139,11 +142,21 @@ int tb_offline_grants_queued(struct tb_offline_grants *grants, const json_t *par
 int tb_offline_grants_settled(
 	struct tb_offline_grants *grants, enum tb_op op, const json_t *params);
 
+/* ---- offline-replies.c ---- */
+
+int tb_offline_replies_new(struct tb_offline *offline, struct tb_offline_replies **ret);
+void tb_offline_replies_free(struct tb_offline_replies *replies);
+int tb_offline_replies_prune(struct tb_offline_replies *replies);
 /* The answer to a key: 1 with it, 0 when the key is new, -EEXIST when it came with another body. */
-int tb_offline_reply_find(
-	struct tb_offline_grants *grants, const struct tb_call *call, struct tb_buf *out);
-int tb_offline_reply_add(
-	struct tb_offline_grants *grants, const struct tb_call *call, const struct tb_buf *answer);
+int tb_offline_replies_find(
+	struct tb_offline_replies *replies, const struct tb_call *call, struct tb_buf *out);
+/* Whether the key was answered here, with this body or another one. */
+bool tb_offline_replies_given(struct tb_offline_replies *replies, const struct tb_call *call);
+int tb_offline_replies_give(struct tb_offline_replies *replies, const struct tb_call *call,
+	const struct tb_buf *answer);
+/* The server answered this call, whose key may be NULL. */
+int tb_offline_replies_hear(struct tb_offline_replies *replies, const struct tb_call *call,
+	const json_t *answer, const char *text, size_t len);
 
 /* ---- offline-lookup.c ---- */
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The programs and the articles that the server goes by, asked for in the background when the link
- * comes up and now and then while it serves, and kept in state.db. Every version has the time it
+ * comes up and now and then while it serves, and kept in state.db. The same answer says who is not
+ * there any more, and he is forgotten. Every version has the time it
  * came into force: what is reckoned offline for an earlier hour is reckoned as it was then.
  */
 
@@ -10,6 +11,7 @@
 #include "base/timestamp.h"
 #include "bridge/loyalty.h"
 #include "bridge/offline-parts.h"
+#include "bridge/outbox.h"
 
 #define VERSIONS_MAX 8 /* the newest, as many as the server tells at once */
 #define ASK_EVERY_US (UINT64_C(300) * 1000000)
@@ -22,7 +24,11 @@ static const char schema[] = "CREATE TABLE IF NOT EXISTS offline_program("
 			     /* When the server last said that the newest is the newest. */
 			     "CREATE TABLE IF NOT EXISTS offline_program_seen("
 			     " id INTEGER PRIMARY KEY CHECK(id = 1),"
-			     " as_of INTEGER NOT NULL);";
+			     " as_of INTEGER NOT NULL);"
+			     /* As far as it told who is gone. */
+			     "CREATE TABLE IF NOT EXISTS offline_gone_seen("
+			     " id INTEGER PRIMARY KEY CHECK(id = 1),"
+			     " seq INTEGER NOT NULL);";
 
 struct version {
 	int64_t version, from_at;
@@ -40,6 +46,7 @@ struct tb_offline_programs {
 	struct version items[VERSIONS_MAX]; /* oldest first */
 	size_t n;
 	int64_t as_of;
+	int64_t gone; /* number of the last one who is known to be gone */
 	struct tb_source *ask;
 	uint64_t due_us; /* not asked before, unless something changed */
 	struct asking *asking;
@@ -82,6 +89,19 @@ load_row(struct tb_offline_programs *programs, sqlite3_stmt *stmt)
 	return 1;
 }
 
+/* The number that the query gives; what it was when there is none. */
+static int
+load_number(struct tb_offline_programs *programs, const char *sql, int64_t *number)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(db_of(programs), sql, -1, &stmt, NULL);
+
+	if (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
+		*number = sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	return tb_sqlite_errno(rc);
+}
+
 static int
 load(struct tb_offline_programs *programs)
 {
@@ -96,14 +116,12 @@ load(struct tb_offline_programs *programs)
 	while (rc == SQLITE_OK && r > 0 && programs->n < VERSIONS_MAX)
 		r = load_row(programs, stmt);
 	sqlite3_finalize(stmt);
-	stmt = NULL;
-	if (rc == SQLITE_OK)
-		rc = sqlite3_prepare_v2(
-			db_of(programs), "SELECT as_of FROM offline_program_seen", -1, &stmt, NULL);
-	if (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
-		programs->as_of = sqlite3_column_int64(stmt, 0);
-	sqlite3_finalize(stmt);
-	return r < 0 ? r : tb_sqlite_errno(rc);
+	r = r < 0 ? r : tb_sqlite_errno(rc);
+	if (r == 0)
+		r = load_number(
+			programs, "SELECT as_of FROM offline_program_seen", &programs->as_of);
+	return r < 0 ? r
+	             : load_number(programs, "SELECT seq FROM offline_gone_seen", &programs->gone);
 }
 
 static int
@@ -169,6 +187,52 @@ keep(struct tb_offline_programs *programs, const json_t *versions, int64_t newes
 	return r;
 }
 
+/* ---- who is gone --------------------------------------------------------------------------- */
+
+/* Of who was deleted nothing stays; of who was merged only what is not so any more goes. */
+static int
+forget_gone(struct tb_offline_programs *programs, const json_t *customer)
+{
+	struct tb_offline *offline = programs->offline;
+	const char *id = tb_offline_text(customer, "id");
+	int r = id ? tb_offline_cache_forget(offline->cache, id) : 0;
+
+	if (id && r == 0 && !json_is_true(json_object_get(customer, "merged")) &&
+		offline->bridge->outbox)
+		tb_outbox_forget(offline->bridge->outbox, id);
+	return r;
+}
+
+/* Whether there are more than the server tells at once. */
+static bool
+keep_gone(struct tb_offline_programs *programs, const json_t *gone)
+{
+	struct tb_offline *offline = programs->offline;
+	int64_t seq = tb_offline_int(gone, "seq");
+	const json_t *customer;
+	size_t i;
+	int r;
+
+	if (!gone || seq == programs->gone)
+		return false;
+	/* What was learnt before is older than this. */
+	(void)tb_offline_catch_up(offline);
+	r = tb_state_begin(offline->bridge->state);
+	json_array_foreach(json_object_get(gone, "customers"), i, customer)
+		if (r == 0)
+			r = forget_gone(programs, customer);
+	if (r == 0)
+		r = run_with(programs,
+			"INSERT INTO offline_gone_seen(id, seq) VALUES(?1, ?2)"
+			" ON CONFLICT(id) DO UPDATE SET seq = ?2",
+			1, seq, NULL);
+	if (r == 0)
+		programs->gone = seq;
+	else
+		tb_log_warning("offline: who is gone is not forgotten yet: %s", strerror(-r));
+	return r == 0 && json_is_true(json_object_get(gone, "more"));
+}
+
 /* ---- asking ------------------------------------------------------------------------------- */
 
 static void
@@ -177,6 +241,7 @@ on_versions(const struct tb_answer *answer, void *userdata)
 	struct asking *asking = userdata;
 	struct tb_offline_programs *programs = asking->programs;
 	json_t *result;
+	bool more;
 	int r;
 
 	free(asking);
@@ -196,7 +261,10 @@ on_versions(const struct tb_answer *answer, void *userdata)
 	else
 		tb_offline_articles_stamp(
 			programs->offline->articles, tb_offline_int(result, "articles"));
+	more = keep_gone(programs, json_object_get(result, "gone"));
 	json_decref(result);
+	if (more)
+		(void)tb_source_set_timer_in(programs->ask, 0);
 }
 
 static void
@@ -209,7 +277,8 @@ on_ask(void *userdata)
 
 	if (programs->asking || !loyalty)
 		return;
-	params = json_pack("{s:I}", "known", (json_int_t)known);
+	params = json_pack(
+		"{s:I, s:I}", "known", (json_int_t)known, "gone", (json_int_t)programs->gone);
 	programs->asking = calloc(1, sizeof(*programs->asking));
 	if (params && programs->asking) {
 		programs->asking->programs = programs;

@@ -24,6 +24,7 @@ struct learnt {
 	enum tb_op op;
 	enum tb_error error;
 	json_t *params;
+	char *site, *till; /* who asked, where that matters */
 	int64_t at;
 	size_t len;
 	char text[];
@@ -108,12 +109,23 @@ learnt_free(struct learnt *learnt)
 {
 	tb_list_remove(&learnt->node);
 	json_decref(learnt->params);
+	free(learnt->site);
+	free(learnt->till);
 	free(learnt);
+}
+
+/* Its key is answered again from here. */
+static bool
+is_answered_again(enum tb_op op, const json_t *params)
+{
+	return op == TB_OP_REWARD_RESERVE && json_object_get(params, "key");
 }
 
 static bool
 is_of_use(enum tb_op op, const json_t *params)
 {
+	if (is_answered_again(op, params))
+		return true;
 	switch (op) {
 	case TB_OP_ACCOUNT_ADJUST:
 	case TB_OP_PASSAGE_POST:
@@ -143,11 +155,27 @@ forget(struct tb_offline *offline, const json_t *params, const char *member)
 }
 
 static int
+remember_reply(struct tb_offline *offline, const struct learnt *learnt, const json_t *answer)
+{
+	struct tb_call call = {
+		.op = learnt->op,
+		.caller = {.site = learnt->site, .till = learnt->till},
+		.key = tb_offline_text(learnt->params, "key"),
+		.params = learnt->params,
+	};
+
+	return tb_offline_replies_hear(offline->replies, &call, answer, learnt->text, learnt->len);
+}
+
+static int
 write_answer(struct tb_offline *offline, const struct learnt *learnt, const json_t *answer)
 {
-	int r;
+	int r = 0;
 
-	r = tb_offline_grants_settled(offline->grants, learnt->op, learnt->params);
+	if (learnt->site && learnt->till)
+		r = remember_reply(offline, learnt, answer);
+	if (r == 0)
+		r = tb_offline_grants_settled(offline->grants, learnt->op, learnt->params);
 	if (r < 0)
 		return r;
 	switch (learnt->op) {
@@ -223,6 +251,8 @@ write_all(struct tb_offline *offline)
 		r = tb_offline_cache_prune(offline->cache);
 		if (r == 0)
 			r = tb_offline_grants_prune(offline->grants);
+		if (r == 0)
+			r = tb_offline_replies_prune(offline->replies);
 		offline->prune_due = now + PRUNE_EVERY_US;
 	}
 	note_failure(offline, r);
@@ -245,7 +275,7 @@ on_flush(void *userdata)
 }
 
 static void
-put_aside(struct tb_offline *offline, enum tb_op op, const json_t *params, enum tb_error error,
+put_aside(struct tb_offline *offline, const struct tb_call *call, enum tb_error error,
 	const char *json, size_t len)
 {
 	struct learnt *learnt;
@@ -257,9 +287,13 @@ put_aside(struct tb_offline *offline, enum tb_op op, const json_t *params, enum 
 	learnt = calloc(1, sizeof(*learnt) + len);
 	if (!learnt)
 		return;
-	learnt->op = op;
+	learnt->op = call->op;
 	learnt->error = error;
-	learnt->params = json_incref((json_t *)params);
+	learnt->params = json_incref(call->params);
+	if (error == TB_OK && is_answered_again(call->op, call->params) && call->caller.site) {
+		learnt->site = strdup(call->caller.site);
+		learnt->till = strdup(call->caller.till);
+	}
 	learnt->at = tb_loop_wall_us(offline->bridge->loop);
 	learnt->len = len;
 	if (len)
@@ -273,20 +307,19 @@ put_aside(struct tb_offline *offline, enum tb_op op, const json_t *params, enum 
 }
 
 void
-tb_offline_learn(struct tb_offline *offline, enum tb_op op, const json_t *params, const char *json,
-	size_t len)
+tb_offline_learn(
+	struct tb_offline *offline, const struct tb_call *call, const char *json, size_t len)
 {
-	if (is_of_use(op, params))
-		put_aside(offline, op, params, TB_OK, json, len);
-	tb_offline_programs_due(
-		offline->programs, op == TB_OP_PROGRAM_REPLACE || op == TB_OP_ARTICLE_IMPORT);
+	if (is_of_use(call->op, call->params))
+		put_aside(offline, call, TB_OK, json, len);
+	tb_offline_programs_due(offline->programs,
+		call->op == TB_OP_PROGRAM_REPLACE || call->op == TB_OP_ARTICLE_IMPORT);
 }
 
 void
-tb_offline_refused(
-	struct tb_offline *offline, enum tb_op op, const json_t *params, enum tb_error error)
+tb_offline_refused(struct tb_offline *offline, const struct tb_call *call, enum tb_error error)
 {
-	switch (op) {
+	switch (call->op) {
 	case TB_OP_CARD_ATTACH:
 	case TB_OP_CUSTOMER_CREATE:
 	case TB_OP_CUSTOMER_LOOKUP:
@@ -295,7 +328,7 @@ tb_offline_refused(
 		/* An effect that is refused for good is somebody's to settle, and not waited for.
 		 */
 		if (!tb_error_retryable(error))
-			put_aside(offline, op, params, error, NULL, 0);
+			put_aside(offline, call, error, NULL, 0);
 		break;
 	default:
 		break;
@@ -385,6 +418,8 @@ tb_offline_new(struct tb_bridge *bridge, struct tb_offline **ret)
 	if (r == 0)
 		r = tb_offline_grants_new(offline, &offline->grants);
 	if (r == 0)
+		r = tb_offline_replies_new(offline, &offline->replies);
+	if (r == 0)
 		r = tb_offline_programs_new(offline, &offline->programs);
 	if (r == 0)
 		r = tb_loop_add_timer(
@@ -406,6 +441,7 @@ tb_offline_free(struct tb_offline *offline)
 		write_all(offline);
 	tb_source_remove(&offline->flush);
 	tb_offline_programs_free(offline->programs);
+	tb_offline_replies_free(offline->replies);
 	tb_offline_grants_free(offline->grants);
 	tb_offline_articles_free(offline->articles);
 	tb_offline_cache_free(offline->cache);

@@ -19,11 +19,11 @@ int tb_offline_new(struct tb_bridge *bridge, struct tb_offline **ret);
 void tb_offline_free(struct tb_offline *offline);
 
 /*
- * The server answered op with success: what can be of use later is kept. Called for every such
- * answer, so it must be cheap for those it does not keep. json need not end in a NUL.
+ * The server answered the call with success: what can be of use later is kept. Called for every
+ * such answer, so it must be cheap for those it does not keep. json need not end in a NUL.
  */
-void tb_offline_learn(struct tb_offline *offline, enum tb_op op, const json_t *params,
-	const char *json, size_t len);
+void tb_offline_learn(
+	struct tb_offline *offline, const struct tb_call *call, const char *json, size_t len);
 
 /*
  * Answers call from the cache, through call->done and before it returns: with stale and as_of, with
@@ -42,11 +42,11 @@ void tb_offline_answer(struct tb_offline *offline, const struct tb_call *call);
 void tb_offline_queued(struct tb_offline *offline, enum tb_op op, const json_t *params);
 
 /*
- * The server refused op: whom it does not know any more is forgotten, a card that it blocked is
- * remembered. Called for every refusal that the server itself gave.
+ * The server refused the call: whom it does not know any more is forgotten, a card that it blocked
+ * is remembered. Called for every refusal that the server itself gave.
  */
 void tb_offline_refused(
-	struct tb_offline *offline, enum tb_op op, const json_t *params, enum tb_error error);
+	struct tb_offline *offline, const struct tb_call *call, enum tb_error error);
 
 /*
  * Whether the server said that it does not know whom the call is about because it cannot know yet:
@@ -57,8 +57,9 @@ bool tb_offline_knows_better(
 	struct tb_offline *offline, const struct tb_call *call, enum tb_error error);
 
 /*
- * Whether a reservation is tb_offline_answer()'s although the server could be asked: it does not
- * know yet what the customer has used offline for another sale, and would grant it again.
+ * Whether a reservation is tb_offline_answer()'s although the server could be asked: its key was
+ * answered here before, or the server does not know yet what the customer has used offline for
+ * another sale, and would grant it again.
  */
 bool tb_offline_must_judge(struct tb_offline *offline, const struct tb_call *call);
 

@@ -260,6 +260,87 @@ def not_used_again_before_it_is_delivered():
         shop.hub.verify()
 
 
+def said_again():
+    """One key, one answer, whoever gave it first and whatever the line did between."""
+    with Shop() as shop:
+        till = shop.till
+        customer = till.call('customer.create', {'key': 'c', 'record': {'first_name': 'Zoé'}})['customer']['id']
+        shop.give(customer, 250)
+        till.call('customer.lookup', {'id': customer})
+        asked = {'customer': customer, 'basket': basket(2000), 'uses': [{'reward': 'five'}]}
+        first = {'key': 'r1', 'sale': 'S1', **asked}
+        held = till.call('reward.reserve', first)
+        assert 'stale' not in held and held['balances']['points_available'] == 150, held
+        shop.line.unplug()
+        assert till.call('reward.reserve', first) == held
+        assert till.refusal('reward.reserve', {**first, 'basket': basket(2100)}).code == 'idempotency_conflict'
+        assert till.call('customer.lookup', {'id': customer})['balances']['points_available'] == 150
+        shop.switch_off()
+        till = shop.till
+        assert till.call('reward.reserve', first) == held
+        second = {'key': 'r2', 'sale': 'S2', **asked}
+        granted = till.call('reward.reserve', second)
+        assert granted['stale'] is True and granted['balances']['points_available'] == 50, granted
+        shop.line.plug_in()
+        shop.wait_link('up')
+        for call, answer in ((first, held), (second, granted)):
+            assert till.call('reward.reserve', call) == answer
+        assert till.refusal('reward.reserve', {**second, 'sale': 'S3'}).code == 'idempotency_conflict'
+        assert till.call('customer.lookup', {'id': customer})['balances']['points_available'] == 150
+        for call, answer in ((first, held), (second, granted)):
+            booked = till.call('passage.post', sale(call['sale'], 60, 2000, customer, 0, answer))
+            assert booked['state'] == 'posted' and booked['warnings'] == [], booked
+        entries = till.call('customer.history', {'id': customer})['entries']
+        assert [e['delta'] for e in entries if e['kind'] == 'redeem'] == [-100, -100], entries
+        shop.hub.verify()
+
+
+def gone_elsewhere():
+    """Who was deleted or merged on the hub is not remembered by a till that was not told."""
+    with Shop() as shop:
+        till = shop.till
+        ids = {}
+        for name in ('Zoé', 'Ana', 'Max', 'Léa'):
+            ids[name] = till.call('customer.create', {'key': name, 'card': f'29{len(ids)}', 'record': {
+                'first_name': name}})['customer']['id']
+            till.call('customer.lookup', {'id': ids[name]})
+
+        def known():
+            till.call('bridge.status')
+            db = sqlite3.connect(f'file:{shop.bridge.state}/state.db?mode=ro', uri=True, timeout=PATIENCE)
+            rows = {row[0] for row in db.execute('SELECT id FROM offline_customer')}
+            db.close()
+            return {name for name, id in ids.items() if id in rows}
+
+        while known() != set(ids):
+            pass
+        with shop.hub.connect() as manager:
+            manager.call('customer.delete', {'key': 'd', 'id': ids['Zoé']})
+            manager.call('customer.merge', {'key': 'm', 'from': ids['Ana'], 'into': ids['Max']})
+        shop.line.unplug()
+        assert till.call('customer.lookup', {'card': '290'})['customer']['first_name'] == 'Zoé'
+        shop.line.plug_in()
+        shop.wait_link('up')
+        while known() != {'Léa'}:
+            pass
+        # what was answered of the deleted one is not said again either
+        assert till.refusal('customer.create', {'key': 'Zoé', 'card': '290', 'record': {
+            'first_name': 'Zoé'}}).code == 'customer_unknown'
+        assert till.call('customer.lookup', {'card': '291'})['customer']['id'] == ids['Max']
+        shop.line.unplug()
+        assert till.refusal('customer.lookup', {'card': '290'}).code == 'server_unreachable'
+        assert till.refusal('customer.lookup', {'id': ids['Zoé']}).code == 'server_unreachable'
+        assert till.call('customer.lookup', {'card': '291'})['customer']['id'] == ids['Max']
+        # once is enough: after a restart nobody is forgotten again
+        shop.switch_off()
+        shop.line.plug_in()
+        shop.wait_link('up')
+        shop.wait_known()
+        till = shop.till
+        shop.line.unplug()
+        assert till.call('customer.lookup', {'card': '291'})['stale'] is True
+
+
 def days_are_the_shops():
     """A till that says its times in UTC: two sales of one number on two of the shop's days are two."""
     with Shop() as shop:
@@ -420,6 +501,8 @@ tap.run('a look-up answers from what was heard, marked stale, and never says unk
 tap.run('nothing is used while the program does not allow it', refused_by_default)
 tap.run('what is granted survives a power cut and is booked once', granted_and_delivered)
 tap.run('points used offline are not used again before they are booked', not_used_again_before_it_is_delivered)
+tap.run('a key that was answered is answered the same when the line is cut', said_again)
+tap.run('who is deleted on the hub is forgotten here', gone_elsewhere)
 tap.run('a passage is of the day that it is in the shop', days_are_the_shops)
 tap.run('what is delivered is not judged here any more', delivered_is_delivered)
 tap.run('a till unplugged all day leaves the same ledger as one that was not', unplugged_all_day)

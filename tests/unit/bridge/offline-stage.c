@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include "bridge/conf.h"
 #include "bridge/loyalty.h"
+#include "bridge/outbox.h"
 #include "bridge/state.h"
 #include "tests/virtual-loop.h"
 
@@ -46,6 +47,12 @@ tb_loyalty_call(
 	}
 	tb_connector.call(f->server->state, &call);
 	tb_connector.turn_end(f->server->state);
+}
+
+/* No outbox here. */
+void
+tb_outbox_forget(struct tb_outbox *outbox, const char *customer)
+{
 }
 
 static void
@@ -161,10 +168,23 @@ call_server(struct offline_stage *f, const char *method, json_t *params)
 	assert_true(last->done);
 }
 
+/* The call as the front of the connector has it. */
+static struct tb_call
+call_of(struct offline_stage *f, const char *method, json_t *params)
+{
+	return (struct tb_call){
+		.op = op_of(method),
+		.caller = {.site = f->server->site, .till = f->server->till},
+		.key = json_string_value(json_object_get(params, "key")),
+		.params = params,
+	};
+}
+
 json_t *
 served(struct offline_stage *f, const char *method, const char *params, ...)
 {
 	struct stage_answer *last = &f->server->last;
+	struct tb_call heard;
 	va_list args;
 	json_t *json;
 	char *text;
@@ -179,7 +199,8 @@ served(struct offline_stage *f, const char *method, const char *params, ...)
 	}
 	text = json_dumps(last->json, JSON_COMPACT);
 	assert_non_null(text);
-	tb_offline_learn(f->offline, op_of(method), json, text, strlen(text));
+	heard = call_of(f, method, json);
+	tb_offline_learn(f->offline, &heard, text, strlen(text));
 	free(text);
 	json_decref(json);
 	tb_virtual_loop_settle(f->server->loop);
@@ -190,6 +211,7 @@ enum tb_error
 served_refusal(struct offline_stage *f, const char *method, const char *params, ...)
 {
 	struct stage_answer *last = &f->server->last;
+	struct tb_call heard;
 	va_list args;
 	json_t *json;
 
@@ -198,7 +220,8 @@ served_refusal(struct offline_stage *f, const char *method, const char *params, 
 	va_end(args);
 	call_server(f, method, json);
 	assert_int_not_equal(last->error, TB_OK);
-	tb_offline_refused(f->offline, op_of(method), json, last->error);
+	heard = call_of(f, method, json);
+	tb_offline_refused(f->offline, &heard, last->error);
 	json_decref(json);
 	tb_virtual_loop_settle(f->server->loop);
 	return last->error;
@@ -225,15 +248,10 @@ on_done(const struct tb_answer *answer, void *userdata)
 static void
 call_front(struct offline_stage *f, const char *method, json_t *params)
 {
-	struct tb_call call = {
-		.op = op_of(method),
-		.caller = {.site = f->server->site, .till = f->server->till},
-		.key = json_string_value(json_object_get(params, "key")),
-		.params = params,
-		.done = on_done,
-		.userdata = &f->last,
-	};
+	struct tb_call call = call_of(f, method, params);
 
+	call.done = on_done;
+	call.userdata = &f->last;
 	json_decref(f->last.json);
 	f->last = (struct stage_answer){0};
 	tb_offline_answer(f->offline, &call);

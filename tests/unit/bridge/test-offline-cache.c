@@ -285,7 +285,9 @@ not_more_than_there_is_room_for(void **state)
 	for (int i = 49900; i < TB_OFFLINE_CUSTOMERS_MAX + 300; i++) {
 		int n = snprintf(json, sizeof(json), answer, i, i);
 
-		tb_offline_learn(f->offline, TB_OP_CUSTOMER_CREATE, params, json, (size_t)n);
+		tb_offline_learn(f->offline,
+			&(struct tb_call){.op = TB_OP_CUSTOMER_CREATE, .params = params}, json,
+			(size_t)n);
 		if (i % 100 == 99)
 			stage_advance(f->server, 2);
 	}
