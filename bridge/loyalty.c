@@ -169,6 +169,18 @@ param(const struct tb_call *c, const char *name)
 	return json_string_value(json_object_get(c->params, name));
 }
 
+/* A passage whose amount waits here: the server does not know it yet. */
+static bool
+give_with_amount(
+	struct tb_loyalty *loyalty, const struct tb_call *c, const struct tb_answer *answer)
+{
+	_cleanup_free_ char *text = tb_outbox_show_amount(loyalty->bridge->outbox, c, answer);
+
+	if (text)
+		c->done(&(struct tb_answer){.json = text, .len = strlen(text)}, c->userdata);
+	return text != NULL;
+}
+
 static void
 on_server(const struct tb_answer *answer, void *userdata)
 {
@@ -199,11 +211,13 @@ on_server(const struct tb_answer *answer, void *userdata)
 	if (answer->error == TB_OK) {
 		tb_loyalty_link_heard(loyalty, true);
 		if (offline)
-			tb_offline_learn(offline, c.op, c.params, answer->json, answer->len);
+			tb_offline_learn(offline, &c, answer->json, answer->len);
 		if (c.op == TB_OP_CUSTOMER_DELETE)
 			tb_outbox_forget(loyalty->bridge->outbox, param(&c, "id"));
+		if (fallback && c.op == TB_OP_PASSAGE_SHOW && give_with_amount(loyalty, &c, answer))
+			return;
 	} else if (offline && !tb_error_retryable(answer->error)) {
-		tb_offline_refused(offline, c.op, c.params, answer->error);
+		tb_offline_refused(offline, &c, answer->error);
 	}
 	c.done(answer, c.userdata);
 }
@@ -420,6 +434,15 @@ setting(const struct tb_host *host, const char *key)
 	return tb_conf_get(conf, conf->connector, key);
 }
 
+static void
+try_again(const struct tb_host *host)
+{
+	const struct tb_loyalty *loyalty = host->userdata;
+
+	if (loyalty->bridge->outbox)
+		tb_outbox_send_again(loyalty->bridge->outbox);
+}
+
 /* The outbox is there with every connector: what it holds is shown, also where it cannot go. */
 static int
 start_server_parts(struct tb_loyalty *loyalty)
@@ -460,6 +483,7 @@ tb_loyalty_new(struct tb_bridge *bridge, struct tb_loyalty **ret, char **ret_why
 		.setting = setting,
 		.link_changed = tb_loyalty_link_changed,
 		.skew_measured = tb_loyalty_skew_measured,
+		.try_again = try_again,
 		.userdata = loyalty,
 	};
 	r = open_module(loyalty, ret_why);

@@ -80,6 +80,7 @@ enum statement {
 	SENDING,
 	CONFIRM,
 	REFUSE,
+	REWORD,
 	REQUEUE,
 	TELL,
 	DROP,
@@ -125,6 +126,7 @@ static const char *const texts[STATEMENTS] = {
 		    " WHERE seq = ?1",
 	[REFUSE] = "UPDATE outbox SET state = 'refused', tries = tries + 1, last_error = ?2,"
 		   " changed = ?3 WHERE seq = ?1",
+	[REWORD] = "UPDATE outbox SET params = ?2 WHERE seq = ?1",
 	[REQUEUE] = "UPDATE outbox SET state = 'queued' WHERE seq = ?1 AND params IS NOT NULL",
 	[TELL] = "UPDATE outbox SET told = 1, answer = coalesce(?2, answer), drawn = ?3"
 		 " WHERE seq = ?1",
@@ -496,6 +498,16 @@ tb_outbox_journal_refuse(struct tb_outbox_journal *journal, int64_t seq, const c
 	sqlite3_bind_int64(stmt, 1, seq);
 	tb_bind_text(stmt, 2, error);
 	sqlite3_bind_int64(stmt, 3, now_us(journal));
+	return tb_state_run(journal->bridge->state, stmt);
+}
+
+int
+tb_outbox_journal_reword(struct tb_outbox_journal *journal, int64_t seq, const char *params)
+{
+	_cleanup_statement_ sqlite3_stmt *stmt = journal->statements[REWORD];
+
+	sqlite3_bind_int64(stmt, 1, seq);
+	tb_bind_text(stmt, 2, params);
 	return tb_state_run(journal->bridge->state, stmt);
 }
 

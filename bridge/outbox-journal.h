@@ -102,6 +102,8 @@ int tb_outbox_journal_sending(struct tb_outbox_journal *journal, int64_t seq);
 int tb_outbox_journal_confirm(struct tb_outbox_journal *journal, int64_t seq, const char *theirs,
 	const char *answer, size_t len);
 int tb_outbox_journal_refuse(struct tb_outbox_journal *journal, int64_t seq, const char *error);
+/* What is sent is another text from now on; nothing of it has been taken. */
+int tb_outbox_journal_reword(struct tb_outbox_journal *journal, int64_t seq, const char *params);
 /* A refused or unknown one waits to be sent again. */
 int tb_outbox_journal_requeue(struct tb_outbox_journal *journal, int64_t seq);
 /* The till is told that it is queued, with this answer (NULL: one that is made from the row) and

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of the outbox share: outbox.c takes effects and answers tills, outbox-send.c sends
- * them, outbox-words.c makes what is said. Memory is for what is under way and for tills that wait;
+ * What the files of the outbox share: outbox.c takes effects, outbox-tills.c answers tills,
+ * outbox-send.c sends, outbox-heard.c hears what became of it, outbox-words.c makes what is said,
+ * outbox-show.c shows what waits. Memory is for what is under way and for tills that wait;
  * whatever else waits is on disk alone.
  */
 #pragma once
@@ -64,6 +65,8 @@ struct tb_outbox {
 	bool down; /* the link; false as long as it is not known */
 	unsigned failures;
 	uint64_t retry_us;
+	unsigned barred;         /* answers in a row that this till is not let in */
+	uint64_t barred_us;      /* until when nothing goes then for which no till waits */
 	uint64_t polite_us;      /* while tills ask the server too */
 	uint64_t write_again_us; /* after a disk that took nothing */
 
@@ -80,9 +83,12 @@ struct tb_outbox {
 	struct tb_steady prune;
 };
 
-/* outbox.c */
+/* outbox-show.c */
+int tb_outbox_show_init(struct tb_outbox *outbox);
 /* The depth has changed: an event follows. */
 void tb_outbox_changed(struct tb_outbox *outbox);
+
+/* outbox.c */
 /* Now and then, drops what is older than anybody asks for. */
 void tb_outbox_prune(struct tb_outbox *outbox);
 /* An entry is about to go: a reservation that was made here is put as the server knows it. */
@@ -106,7 +112,11 @@ void tb_outbox_tell_confirmed(struct tb_outbox *outbox, const struct tb_outbox_e
 void tb_outbox_tell_refused(struct tb_outbox *outbox, const struct tb_outbox_entry *entry);
 /* The link is down: nobody is let wait for it. */
 void tb_outbox_tell_queued(struct tb_outbox *outbox);
+/* Those who wait for this one. */
+void tb_outbox_tell_queued_one(struct tb_outbox *outbox, int64_t seq);
 bool tb_outbox_has_waiting(const struct tb_outbox *outbox, int64_t seq);
+/* Whether one of them has asked for a card to be drawn. */
+bool tb_outbox_has_waiting_for_card(const struct tb_outbox *outbox, int64_t seq);
 /* Whether the answer is made from the row, and is another one once the server has it. */
 bool tb_outbox_is_passage(enum tb_op op);
 /* What the till is told of a row that waits: what it was told before, else what is so. */
@@ -125,12 +135,11 @@ struct tb_outbox_judged tb_outbox_judge(
 /* outbox-send.c */
 int tb_outbox_send_init(struct tb_outbox *outbox);
 void tb_outbox_send_done(struct tb_outbox *outbox);
-/* A new entry is on disk; deadline_us of the till that waits for it, 0 when none does. */
-void tb_outbox_send_new(struct tb_outbox *outbox, int64_t seq, uint64_t deadline_us);
+/* A new entry is on disk; deadline_us of the till that waits for it, 0 when none does. Whether it
+ * goes before what waits. */
+bool tb_outbox_send_new(struct tb_outbox *outbox, int64_t seq, uint64_t deadline_us);
 /* Writes down what has been answered, so that the table says what is so. */
 void tb_outbox_write_done(struct tb_outbox *outbox);
-/* Looks at all rows again, and tries at once. */
-void tb_outbox_send_again(struct tb_outbox *outbox);
 /* The till of an entry that may be under way was told that it is queued. */
 void tb_outbox_send_told(struct tb_outbox *outbox, int64_t seq);
 /* Whether the entry is under way now. */
@@ -138,10 +147,19 @@ bool tb_outbox_is_flying(const struct tb_outbox *outbox, int64_t seq);
 
 /* Sends an entry that is in flying. */
 void tb_outbox_transmit(struct tb_outbox_entry *e);
-/* A tb_done_fn: what the server said of it. */
-void tb_outbox_sent(const struct tb_answer *answer, void *entry);
+/* There is something to do at the end of the turn. */
+void tb_outbox_arm(void *outbox);
+/* What was loaded for one attempt is let go. */
+void tb_outbox_unload(struct tb_outbox_entry *e);
+/* The next of the account, which nothing stands before any more. */
+void tb_outbox_free_successor(struct tb_outbox *outbox, const char *account, int64_t seq);
+uint64_t tb_outbox_pause_us(unsigned failures);
 /* An entry in flying is left to a person. */
 void tb_outbox_park(struct tb_outbox_entry *e);
+
+/* outbox-heard.c */
+/* A tb_done_fn: what the server said of it. */
+void tb_outbox_sent(const struct tb_answer *answer, void *entry);
 
 /* outbox-once.c: the same where saying it twice is no good. */
 void tb_outbox_transmit_once(struct tb_outbox_entry *e);
@@ -150,8 +168,6 @@ void tb_outbox_transmit_once(struct tb_outbox_entry *e);
 /* The text for a till whose effect waits; offline has been told of it. NULL without memory. */
 char *tb_outbox_queued_answer(
 	struct tb_outbox *outbox, const struct tb_outbox_row *row, const json_t *params);
-/* A passage that waits, as passage.show shows one. NULL without memory. */
-char *tb_outbox_shown_text(const struct tb_outbox_row *row, const json_t *params);
 /* The reservation in a deduction's answer, to free; NULL when there is none. */
 char *tb_outbox_reservation_of(const char *json);
 /* "o_17" and back; 0 when text is none. */
@@ -162,5 +178,15 @@ int tb_outbox_draw(struct tb_loop *loop, char kind, char *out);
 #define TB_OUTBOX_DRAWN_TEXT 32
 /* The number of a new card. */
 int tb_outbox_draw_card(char *out);
+
+/* outbox-record.c */
+/* What the server will not have in a record, as errors[] of a refusal; NULL: nothing. */
+json_t *tb_outbox_record_faults(const json_t *record, const char *country);
+/* Lays a record over a customer as the server will; what is at fault is left out. */
+void tb_outbox_record_lay(json_t *customer, const json_t *record, const char *country);
+/* What a new customer's QR carries. */
+int tb_outbox_draw_token(char out[TB_OUTBOX_DRAWN_TEXT]);
+
+/* outbox-words.c, too */
 /* Whether two calls are the same as JSON values, the key aside. */
 int tb_outbox_hash(enum tb_op op, json_t *params, uint8_t *out);

@@ -35,8 +35,8 @@ now_us(const struct tb_outbox *outbox)
 }
 
 /* Also what the timer does. */
-static void
-arm(void *userdata)
+void
+tb_outbox_arm(void *userdata)
 {
 	struct tb_outbox *outbox = userdata;
 
@@ -45,8 +45,8 @@ arm(void *userdata)
 }
 
 /* Full jitter: anything up to 1, 2, 4 … 30 s, so that a hundred tills do not come at once. */
-static uint64_t
-pause_us(unsigned failures)
+uint64_t
+tb_outbox_pause_us(unsigned failures)
 {
 	uint64_t most = PAUSE_MAX_US;
 	uint32_t chance = 0;
@@ -80,8 +80,8 @@ entry_new(struct tb_outbox *outbox, int64_t seq)
 }
 
 /* What was loaded for one attempt. */
-static void
-unload(struct tb_outbox_entry *e)
+void
+tb_outbox_unload(struct tb_outbox_entry *e)
 {
 	int64_t seq = e->row.seq;
 
@@ -97,7 +97,7 @@ entry_free(struct tb_outbox_entry *e)
 {
 	tb_list_remove(&e->node);
 	tb_list_remove(&e->by_seq);
-	unload(e);
+	tb_outbox_unload(e);
 	free(e->answer);
 	free(e->problem);
 	free(e);
@@ -166,7 +166,7 @@ make_ready(struct tb_outbox *outbox, int64_t seq)
 	}
 	tb_list_append(&outbox->ready, &e->node);
 	outbox->n_ready++;
-	arm(outbox);
+	tb_outbox_arm(outbox);
 }
 
 /* ---- who may go ---- */
@@ -194,8 +194,8 @@ scan(struct tb_outbox *outbox)
 }
 
 /* The next of the account, which nothing stands before any more. */
-static void
-free_successor(struct tb_outbox *outbox, const char *account, int64_t seq)
+void
+tb_outbox_free_successor(struct tb_outbox *outbox, const char *account, int64_t seq)
 {
 	struct tb_outbox_head head;
 
@@ -214,24 +214,25 @@ free_waiters(struct tb_outbox *outbox, int64_t seq)
 			make_ready(outbox, head.seq);
 }
 
-void
+bool
 tb_outbox_send_new(struct tb_outbox *outbox, int64_t seq, uint64_t deadline_us)
 {
 	struct tb_outbox_head head;
 	struct tb_outbox_entry *e;
 
-	arm(outbox);
+	tb_outbox_arm(outbox);
 	outbox->scanned = false;
 	/* A till waits: it does not stand in line behind what was left from yesterday. */
 	if (deadline_us == 0 || !outbox->delivers || is_known(outbox, seq) ||
 		tb_outbox_journal_next(outbox->journal, seq - 1, &head) <= 0 || head.seq != seq ||
 		head.blocked)
-		return;
+		return false;
 	e = entry_new(outbox, seq);
 	if (!e)
-		return;
+		return false;
 	e->deadline_us = deadline_us;
 	tb_list_append(&outbox->urgent, &e->node);
+	return true;
 }
 
 void
@@ -241,15 +242,15 @@ tb_outbox_send_again(struct tb_outbox *outbox)
 
 	/* What was read of a row may not be so any more. */
 	tb_list_for_each(e, &outbox->ready, node) {
-		unload(e);
+		tb_outbox_unload(e);
 		e->not_before_us = 0;
 	}
 	tb_list_for_each(e, &outbox->urgent, node)
 		e->not_before_us = 0;
 	outbox->cursor = 0;
 	outbox->scanned = false;
-	outbox->retry_us = 0;
-	arm(outbox);
+	outbox->retry_us = outbox->barred_us = 0;
+	tb_outbox_arm(outbox);
 }
 
 /* ---- writing down what came of it ---- */
@@ -264,7 +265,7 @@ lanes(const struct tb_outbox *outbox)
 static unsigned
 quiet_lanes(const struct tb_outbox *outbox)
 {
-	return tb_loyalty_is_busy(outbox->bridge->loyalty) ? 1 : lanes(outbox);
+	return outbox->barred || tb_loyalty_is_busy(outbox->bridge->loyalty) ? 1 : lanes(outbox);
 }
 
 static uint64_t
@@ -293,6 +294,8 @@ set_timer(struct tb_outbox *outbox)
 {
 	uint64_t at_us = TB_NEVER, quiet_us = TB_MAX(outbox->retry_us, outbox->polite_us);
 
+	if (outbox->barred)
+		quiet_us = TB_MAX(quiet_us, outbox->barred_us);
 	if (!tb_list_empty(&outbox->done))
 		at_us = TB_MAX(outbox->done_since_us + WRITE_AFTER_US, outbox->write_again_us);
 	if (outbox->delivers && outbox->n_flying < lanes(outbox))
@@ -330,7 +333,7 @@ on_written(int error, void *userdata)
 			free_waiters(outbox, e->row.seq);
 		entry_free(e);
 	}
-	arm(outbox);
+	tb_outbox_arm(outbox);
 }
 
 static int
@@ -378,130 +381,6 @@ tb_outbox_write_done(struct tb_outbox *outbox)
 	}
 }
 
-static void
-to_done(struct tb_outbox *outbox, struct tb_outbox_entry *e)
-{
-	if (tb_list_empty(&outbox->done))
-		outbox->done_since_us = now_us(outbox);
-	tb_list_append(&outbox->done, &e->node);
-	outbox->n_done++;
-	outbox->n_open--;
-}
-
-/* ---- what the server says ---- */
-
-static void
-confirmed(struct tb_outbox *outbox, struct tb_outbox_entry *e, const struct tb_answer *answer)
-{
-	e->answer = strndup(answer->json, answer->len);
-	e->answer_len = answer->len;
-	/* A passage that goes by the id we gave is told theirs when it goes. */
-	if (e->row.op == TB_OP_REWARD_DEDUCT && e->row.told && e->answer)
-		e->row.theirs = tb_outbox_reservation_of(e->answer);
-	to_done(outbox, e);
-	if (!e->answer)
-		e->answer_len = 0; /* it is delivered; only its words are lost */
-	tb_outbox_tell_confirmed(outbox, e, answer);
-	free_successor(outbox, e->row.account, e->row.seq);
-}
-
-static void
-refused(struct tb_outbox *outbox, struct tb_outbox_entry *e, const struct tb_answer *answer)
-{
-	e->error = answer->error;
-	e->drop = !e->row.told &&
-	          (tb_outbox_has_waiting(outbox, e->row.seq) || e->row.op == TB_OP_REWARD_DEDUCT);
-	if (answer->json)
-		e->problem = strndup(answer->json, answer->len);
-	to_done(outbox, e);
-	if (e->drop) {
-		/* The till waits for this alone. */
-		tb_outbox_write_done(outbox);
-	} else {
-		outbox->n_refused++;
-		tb_log_warning("outbox: the server refuses a %s for good (%s): to be settled by "
-			       "hand, tillctl outbox",
-			tb_loyalty_op_name(e->row.op), tb_error_word(answer->error));
-	}
-	if (e->drop || e->row.op != TB_OP_CUSTOMER_CREATE)
-		free_successor(outbox, e->row.account, e->row.seq);
-}
-
-/* No answer, or one that may be another one later. */
-static void
-failed(struct tb_outbox *outbox, struct tb_outbox_entry *e, const struct tb_answer *answer)
-{
-	bool link = answer->error == TB_ERROR_SERVER_UNREACHABLE;
-	enum tb_outbox_state state = link && !answer->unsent ? TB_OUTBOX_UNKNOWN : TB_OUTBOX_QUEUED;
-	int64_t seq = e->row.seq;
-	int r;
-
-	if (e->row.op == TB_OP_REWARD_DEDUCT && !e->row.told &&
-		!tb_outbox_has_waiting(outbox, seq)) {
-		/* Its till was told that nothing came of it. */
-		e->error = answer->error;
-		e->drop = true;
-		to_done(outbox, e);
-		free_successor(outbox, e->row.account, seq);
-		return;
-	}
-	r = outbox->stopping && outbox->keyed ? 0
-	                                      : tb_outbox_journal_failed(outbox->journal, seq,
-							state, tb_error_word(answer->error));
-	if (r < 0)
-		tb_log_warning("outbox: a failed try is not written down: %s", strerror(-r));
-	e->failures++;
-	e->deadline_us = 0;
-	e->asking = false;
-	if (link) {
-		outbox->failures++;
-		outbox->retry_us = now_us(outbox) + pause_us(outbox->failures);
-	} else {
-		e->not_before_us = now_us(outbox) + pause_us(e->failures);
-	}
-	unload(e);
-	/* It was the first, and stays so. */
-	tb_list_insert(outbox->ready.next, &e->node);
-	outbox->n_ready++;
-}
-
-/* A till that is not let in any more is a matter for the installer: what waits is not refused. */
-static bool
-may_change(const struct tb_outbox_entry *e, enum tb_error error)
-{
-	return tb_error_retryable(error) || (error == TB_ERROR_NOT_PERMITTED && e->row.told);
-}
-
-static void
-be_polite(struct tb_outbox *outbox, const struct tb_outbox_entry *e)
-{
-	uint64_t pause = POLITE_FACTOR * (now_us(outbox) - e->sent_us);
-
-	outbox->polite_us = 0;
-	if (tb_loyalty_is_busy(outbox->bridge->loyalty))
-		outbox->polite_us = now_us(outbox) + TB_MIN(TB_MAX(pause, (uint64_t)POLITE_MIN_US),
-							     (uint64_t)POLITE_MAX_US);
-}
-
-void
-tb_outbox_sent(const struct tb_answer *answer, void *userdata)
-{
-	struct tb_outbox_entry *e = userdata;
-	struct tb_outbox *outbox = e->outbox;
-
-	tb_list_remove(&e->node);
-	outbox->n_flying--;
-	be_polite(outbox, e);
-	if (answer->error == TB_OK)
-		confirmed(outbox, e, answer);
-	else if (may_change(e, answer->error))
-		failed(outbox, e, answer);
-	else
-		refused(outbox, e, answer);
-	tb_outbox_changed(outbox);
-	arm(outbox);
-}
-
 /* ---- sending ---- */
 
 void
@@ -534,7 +413,7 @@ tb_outbox_park(struct tb_outbox_entry *e)
 
 	outbox->n_flying--;
 	entry_free(e);
-	arm(outbox);
+	tb_outbox_arm(outbox);
 }
 
 /* False when there is nothing to send: it is gone, or cannot be read. */
@@ -546,7 +425,7 @@ load(struct tb_outbox *outbox, struct tb_outbox_entry *e)
 
 	if (e->params)
 		return true;
-	unload(e);
+	tb_outbox_unload(e);
 	r = tb_outbox_journal_get(outbox->journal, e->row.seq, &row);
 	if (r <= 0)
 		return false;
@@ -583,7 +462,8 @@ static bool
 has_quiet_lane(const struct tb_outbox *outbox)
 {
 	return has_lane(outbox) && outbox->n_flying < quiet_lanes(outbox) &&
-	       outbox->polite_us <= now_us(outbox);
+	       outbox->polite_us <= now_us(outbox) &&
+	       (!outbox->barred || outbox->barred_us <= now_us(outbox));
 }
 
 static struct tb_outbox_entry *
@@ -675,7 +555,8 @@ tb_outbox_send_init(struct tb_outbox *outbox)
 	r = tb_loop_add_turn_end(
 		outbox->bridge->loop, TB_RANK_STATE + 1, on_pump, outbox, &outbox->pump);
 	if (r == 0)
-		r = tb_loop_add_timer(outbox->bridge->loop, 1000, arm, outbox, &outbox->timer);
+		r = tb_loop_add_timer(
+			outbox->bridge->loop, 1000, tb_outbox_arm, outbox, &outbox->timer);
 	return r;
 }
 

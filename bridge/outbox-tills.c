@@ -62,6 +62,18 @@ tb_outbox_has_waiting(const struct tb_outbox *outbox, int64_t seq)
 	return false;
 }
 
+bool
+tb_outbox_has_waiting_for_card(const struct tb_outbox *outbox, int64_t seq)
+{
+	struct tb_outbox_wait *wait;
+
+	tb_list_for_each(wait, &outbox->waiting, node)
+		if (wait->seq == seq &&
+			json_object_get(tb_request_params(wait->request), "draw_card"))
+			return true;
+	return false;
+}
+
 void
 tb_outbox_wait_answer(int error, void *userdata)
 {
@@ -156,6 +168,13 @@ tb_outbox_judge(struct tb_outbox *outbox, const struct tb_outbox_row *row, json_
 	return judged;
 }
 
+/* There is a server, and it does not let this till in: what is used is for it alone to grant. */
+static bool
+is_barred(const struct tb_outbox *outbox)
+{
+	return outbox->barred && !outbox->down;
+}
+
 /* Nobody can say what it takes off, so it is not to be: the till may ask again with its key. */
 static void
 give_up_deduction(
@@ -168,7 +187,8 @@ give_up_deduction(
 		/* What stood behind it is free. */
 		tb_outbox_send_again(outbox);
 	}
-	tb_outbox_wait_fail(wait, TB_ERROR_SERVER_UNREACHABLE, NULL);
+	tb_outbox_wait_fail(wait,
+		is_barred(outbox) ? TB_ERROR_NOT_PERMITTED : TB_ERROR_SERVER_UNREACHABLE, NULL);
 }
 
 /* The till has waited long enough. */
@@ -189,8 +209,10 @@ tell_queued(struct tb_outbox *outbox, struct tb_outbox_wait *wait)
 		return;
 	}
 	if (row.op == TB_OP_REWARD_DEDUCT && !row.told) {
-		struct tb_outbox_judged judged = tb_outbox_judge(outbox, &row, params);
+		struct tb_outbox_judged judged = {.error = TB_ERROR_NOT_PERMITTED};
 
+		if (!is_barred(outbox))
+			judged = tb_outbox_judge(outbox, &row, params);
 		if (judged.error != TB_OK) {
 			free(judged.json);
 			give_up_deduction(outbox, wait, &row);
@@ -215,6 +237,17 @@ tb_outbox_tell_queued(struct tb_outbox *outbox)
 {
 	while (!tb_list_empty(&outbox->waiting))
 		tell_queued(outbox, tb_list_first(&outbox->waiting, struct tb_outbox_wait, node));
+	set_deadline(outbox);
+}
+
+void
+tb_outbox_tell_queued_one(struct tb_outbox *outbox, int64_t seq)
+{
+	struct tb_outbox_wait *wait, *next;
+
+	tb_list_for_each_safe(wait, next, &outbox->waiting, node)
+		if (wait->seq == seq)
+			tell_queued(outbox, wait);
 	set_deadline(outbox);
 }
 

@@ -149,9 +149,23 @@ write_member(struct tb_jsonw *w, const json_t *object, const char *name)
 		tb_jsonw_raw(w, name, text, strlen(text));
 }
 
+/* The card of the call stands last. */
+static void
+add_card(json_t *customer, json_t *number)
+{
+	json_t *cards = json_object_get(customer, "cards");
+
+	if (!cards) {
+		cards = json_array();
+		json_object_set_new(customer, "cards", cards);
+	}
+	json_array_append_new(cards, json_pack("{s:O, s:s}", "number", number, "state", "active"));
+}
+
 /* What is known of him here, and over it what the till has just said. */
 static json_t *
-customer_of(const struct tb_outbox_row *row, const json_t *params, const char *id, json_t *known)
+customer_of(struct tb_outbox *outbox, const struct tb_outbox_row *row, const json_t *params,
+	const char *id, json_t *known)
 {
 	json_t *record = json_object_get(params, "record"), *card = json_object_get(params, "card");
 	json_t *customer = json_object_get(known, "customer");
@@ -160,11 +174,12 @@ customer_of(const struct tb_outbox_row *row, const json_t *params, const char *i
 	if (!customer)
 		return NULL;
 	json_object_set_new(customer, "id", json_string(id));
+	if (row->op == TB_OP_CUSTOMER_CREATE && json_object_get(params, "token"))
+		json_object_set(customer, "token", json_object_get(params, "token"));
 	if (row->op == TB_OP_CUSTOMER_CREATE || row->op == TB_OP_CUSTOMER_UPDATE)
-		json_object_update(customer, record);
-	if (row->op == TB_OP_CUSTOMER_CREATE && card && !json_object_get(record, "cards"))
-		json_object_set_new(customer, "cards",
-			json_pack("[{s:O, s:s}]", "number", card, "state", "active"));
+		tb_outbox_record_lay(customer, record, outbox->bridge->conf->country);
+	if (row->op == TB_OP_CUSTOMER_CREATE && card)
+		add_card(customer, card);
 	return customer;
 }
 
@@ -182,34 +197,12 @@ write_customer(struct tb_outbox *outbox, struct tb_jsonw *w, const struct tb_out
 
 	if (!id || !answer)
 		return;
-	json_object_set_new(answer, "customer", customer_of(row, params, id, known));
+	json_object_set_new(answer, "customer", customer_of(outbox, row, params, id, known));
 	write_member(w, answer, "customer");
 	if (person)
 		write_member(w, known, "balances");
 	write_member(w, known, "stale");
 	write_member(w, known, "as_of");
-}
-
-char *
-tb_outbox_shown_text(const struct tb_outbox_row *row, const json_t *params)
-{
-	static const char *const said[] = {
-		"occurred_at", "mode", "customer", "total", "lines", "tenders"};
-	_cleanup_buf_ struct tb_buf buf = TB_BUF_INIT(0);
-	struct tb_jsonw w = TB_JSONW(&buf);
-
-	tb_jsonw_object(&w, NULL);
-	tb_jsonw_string(&w, "passage", row->drawn);
-	tb_jsonw_string(&w, "sale", row->sale);
-	tb_jsonw_string(&w, "business_day", row->day);
-	for (size_t i = 0; i < ARRAY_SIZE(said); i++)
-		write_member(&w, params, said[i]);
-	if (!json_object_get(params, "lines")) /* by hand */
-		tb_jsonw_raw(&w, "lines", "[]", 2);
-	tb_jsonw_string(&w, "state", "queued");
-	tb_jsonw_raw(&w, "reasons", "[\"offline\"]", 11);
-	tb_jsonw_end_object(&w);
-	return tb_buf_take(&buf);
 }
 
 char *

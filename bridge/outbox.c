@@ -12,15 +12,12 @@
 #include "base/log.h"
 #include "base/timestamp.h"
 #include "bridge/conf.h"
-#include "bridge/events.h"
 #include "bridge/loyalty.h"
 #include "bridge/offline.h"
 #include "bridge/rpc/methods.h"
 #include "bridge/state.h"
 
 #define PRUNE_US (UINT64_C(3600) * 1000000)
-#define TELL_US 1000000 /* between two events about the depth */
-#define TELL_SLACK_US 250000
 #define DAY_TEXT TB_TIME_TEXT
 
 bool
@@ -41,72 +38,6 @@ tb_outbox_takes(enum tb_op op)
 	}
 }
 
-/* ---- what is shown ---- */
-
-int64_t
-tb_outbox_depth(const struct tb_outbox *outbox)
-{
-	return TB_MAX(outbox->n_open - outbox->n_first, INT64_C(0));
-}
-
-void
-tb_outbox_write(struct tb_outbox *outbox, struct tb_jsonw *w)
-{
-	int64_t depth = outbox ? tb_outbox_depth(outbox) : 0, age_us = 0;
-
-	if (depth > 0)
-		age_us = tb_loop_wall_us(outbox->bridge->loop) -
-		         tb_outbox_journal_oldest_us(outbox->journal);
-	tb_jsonw_int(w, "depth", depth);
-	tb_jsonw_int(w, "oldest_s", TB_MAX(age_us, INT64_C(0)) / TB_USEC_PER_SEC);
-	tb_jsonw_int(w, "refused", outbox ? outbox->n_refused : 0);
-}
-
-/* What an event tells, as one number: 0 when there is nothing. An entry that is refused changes it,
- * though as many are there as before. */
-static int64_t
-shown(const struct tb_outbox *outbox)
-{
-	return tb_outbox_depth(outbox) + outbox->n_refused * (INT64_C(1) << 32);
-}
-
-static void
-emit(struct tb_outbox *outbox)
-{
-	_cleanup_buf_ struct tb_buf buf = TB_BUF_INIT(0);
-	struct tb_jsonw w = TB_JSONW(&buf);
-
-	tb_outbox_write(outbox, &w);
-	if (tb_buf_error(&buf) == 0)
-		tb_events_emit(outbox->bridge->events, TB_NOTICE_OUTBOX, NULL, buf.data, buf.len);
-	outbox->told = shown(outbox);
-	outbox->told_us = tb_loop_now_us(outbox->bridge->loop);
-}
-
-static void
-on_tell(void *userdata)
-{
-	struct tb_outbox *outbox = userdata;
-
-	if (shown(outbox) != outbox->told)
-		emit(outbox);
-}
-
-/* Filling up and draining is told once a second, the first and the last of it at once. */
-void
-tb_outbox_changed(struct tb_outbox *outbox)
-{
-	int64_t now = shown(outbox);
-	uint64_t now_us = tb_loop_now_us(outbox->bridge->loop);
-
-	if (now == outbox->told)
-		return;
-	if (now == 0 || outbox->told == 0 || now_us - outbox->told_us >= TELL_US)
-		emit(outbox);
-	else
-		(void)tb_source_set_timer(outbox->tell, outbox->told_us + TELL_US);
-}
-
 /* ---- a new effect ---- */
 
 /* The row is on disk: it goes to the server, and the till waits. */
@@ -115,14 +46,19 @@ on_kept(int error, void *userdata)
 {
 	struct tb_outbox_wait *wait = userdata;
 	struct tb_outbox *outbox = wait->outbox;
+	int64_t seq = wait->seq;
+	bool goes;
 
 	if (error < 0) {
 		tb_outbox_wait_fail(wait, TB_ERROR_INTERNAL, NULL);
 		return;
 	}
 	outbox->n_open++;
-	tb_outbox_send_new(outbox, wait->seq, tb_outbox_wait_sent_until_us(wait));
+	goes = tb_outbox_send_new(outbox, seq, tb_outbox_wait_sent_until_us(wait));
 	tb_outbox_wait_begin(wait, true);
+	/* What it stands behind is not let in. */
+	if (outbox->barred && !goes)
+		tb_outbox_tell_queued_one(outbox, seq);
 }
 
 /* The row is on disk, and its till is not let wait. */
@@ -281,7 +217,8 @@ tb_outbox_name_reservation(struct tb_outbox *outbox, struct tb_outbox_entry *e)
 		json_object_set(e->params, "uses", json_object_get(granted, "uses"));
 }
 
-/* The customer who is made without a server goes with a card in his hand. */
+/* Whether the server is there or not, he goes with a card in his hand: when it does not answer in
+ * time the till is told this number. */
 static int
 draw_card(json_t *sent)
 {
@@ -292,6 +229,18 @@ draw_card(json_t *sent)
 		return r;
 	json_object_del(sent, "draw_card");
 	return json_object_set_new(sent, "card", json_string(number)) < 0 ? -ENOMEM : 0;
+}
+
+/* … and with what his QR carries. */
+static int
+draw_token(json_t *sent)
+{
+	char token[TB_OUTBOX_DRAWN_TEXT];
+	int r = tb_outbox_draw_token(token);
+
+	if (r < 0)
+		return r;
+	return json_object_set_new(sent, "token", json_string(token)) < 0 ? -ENOMEM : 0;
 }
 
 /* What goes to the server: what the till said, the ids we draw, and what was granted offline. */
@@ -308,8 +257,10 @@ write_params(struct tb_outbox *outbox, struct tb_outbox_row *row, const json_t *
 		r = add_granted(outbox, params, sent);
 	if (r == 0 && name)
 		r = json_object_set_new(sent, name, json_string(row->drawn)) < 0 ? -ENOMEM : 0;
-	if (r == 0 && outbox->down && json_object_get(sent, "draw_card"))
+	if (r == 0 && json_object_get(sent, "draw_card"))
 		r = draw_card(sent);
+	if (r == 0 && row->op == TB_OP_CUSTOMER_CREATE)
+		r = draw_token(sent);
 	if (r < 0)
 		return r;
 	row->params = json_dumps(sent, JSON_COMPACT);
@@ -366,12 +317,36 @@ answer_at_once(struct tb_outbox *outbox, struct tb_outbox_row *row, struct tb_ou
 	return true;
 }
 
+/* What the server is going to refuse is refused here: it may be a long time until it does. */
+static bool
+refuse_record(struct tb_outbox *outbox, struct tb_request *request, enum tb_op op)
+{
+	_cleanup_(json_decrefp) json_t *data = NULL;
+	_cleanup_free_ char *text = NULL;
+	json_t *faults = NULL;
+
+	if (op == TB_OP_CUSTOMER_CREATE || op == TB_OP_CUSTOMER_UPDATE)
+		faults = tb_outbox_record_faults(
+			json_object_get(tb_request_params(request), "record"),
+			outbox->bridge->conf->country);
+	if (!faults)
+		return false;
+	data = json_pack("{s:o}", "errors", faults);
+	text = data ? json_dumps(data, JSON_COMPACT) : NULL;
+	tb_request_fail(request, TB_ERROR_INVALID_PARAMS, text);
+	return true;
+}
+
 static void
 take_new(struct tb_outbox *outbox, struct tb_request *request, struct tb_outbox_row *row)
 {
-	struct tb_outbox_wait *wait = tb_outbox_wait_new(outbox, request);
-	int r = wait ? fill_row(outbox, row, tb_request_params(request)) : -ENOMEM;
+	struct tb_outbox_wait *wait;
+	int r;
 
+	if (refuse_record(outbox, request, row->op))
+		return;
+	wait = tb_outbox_wait_new(outbox, request);
+	r = wait ? fill_row(outbox, row, tb_request_params(request)) : -ENOMEM;
 	if (!wait) {
 		tb_request_fail(request, TB_ERROR_INTERNAL, NULL);
 		return;
@@ -550,29 +525,6 @@ tb_outbox_take(struct tb_outbox *outbox, struct tb_request *request)
 		take_new(outbox, request, &row);
 }
 
-/* ---- what waits, for who asks the server about it ---- */
-
-bool
-tb_outbox_show(struct tb_outbox *outbox, const struct tb_call *call)
-{
-	_cleanup_outbox_row_ struct tb_outbox_row row = {};
-	_cleanup_(json_decrefp) json_t *params = NULL;
-	_cleanup_free_ char *text = NULL;
-
-	if (outbox->n_open + outbox->n_refused == 0)
-		return false;
-	tb_outbox_write_done(outbox);
-	if (tb_outbox_journal_by_sale(outbox->journal, call->caller.site, call->caller.till,
-		    param(call->params, "sale"), param(call->params, "business_day"), &row) <= 0 ||
-		!row.params)
-		return false;
-	params = json_loads(row.params, 0, NULL);
-	text = params ? tb_outbox_shown_text(&row, params) : NULL;
-	if (text)
-		call->done(&(struct tb_answer){.json = text, .len = strlen(text)}, call->userdata);
-	return text != NULL;
-}
-
 void
 tb_outbox_forget(struct tb_outbox *outbox, const char *customer)
 {
@@ -604,7 +556,7 @@ tb_outbox_link(struct tb_outbox *outbox, bool up)
 		tb_outbox_tell_queued(outbox);
 	if (up) {
 		outbox->failures = 0;
-		outbox->retry_us = 0;
+		outbox->retry_us = outbox->barred_us = 0;
 	}
 	if (!outbox->stopping)
 		(void)tb_source_arm(outbox->pump);
@@ -629,12 +581,11 @@ tb_outbox_new(struct tb_bridge *bridge, bool delivers, bool keyed, struct tb_out
 	if (r == 0)
 		r = tb_outbox_journal_count(outbox->journal, &outbox->n_open, &outbox->n_refused);
 	if (r == 0)
-		r = tb_loop_add_timer(bridge->loop, TELL_SLACK_US, on_tell, outbox, &outbox->tell);
+		r = tb_outbox_show_init(outbox);
 	if (r < 0) {
 		tb_outbox_free(outbox);
 		return r;
 	}
-	outbox->told = shown(outbox);
 	if (outbox->n_open > 0)
 		tb_log_notice(
 			"outbox: %lld effects wait to be delivered", (long long)outbox->n_open);

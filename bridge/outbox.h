@@ -26,13 +26,21 @@ void tb_outbox_take(struct tb_outbox *outbox, struct tb_request *request);
 
 /* Answers passage.show of a passage that waits, before this returns; false: of no such one. */
 bool tb_outbox_show(struct tb_outbox *outbox, const struct tb_call *call);
+/* The server's answer to a passage.show with the amount that waits here, to free; NULL when none
+ * does. */
+char *tb_outbox_show_amount(
+	struct tb_outbox *outbox, const struct tb_call *call, const struct tb_answer *answer);
 /* A person is deleted: what was answered of him is forgotten. */
 void tb_outbox_forget(struct tb_outbox *outbox, const char *customer);
 
 /* The link went up or down: what waits is sent at once, or now and then. */
 void tb_outbox_link(struct tb_outbox *outbox, bool up);
 
-/* The members depth, oldest_s and refused of the object "outbox"; outbox may be NULL. */
+/* Looks at all that waits again, and tries at once. */
+void tb_outbox_send_again(struct tb_outbox *outbox);
+
+/* The members depth, oldest_s, refused, reason and detail of the object "outbox"; outbox may be
+ * NULL. */
 void tb_outbox_write(struct tb_outbox *outbox, struct tb_jsonw *w);
 
 /* How many wait to be delivered, those not counted whose till still waits for the answer. */

@@ -299,3 +299,23 @@ tb_say_queued(const char *language)
 
 	return texts[language_of(language)];
 }
+
+const char *
+tb_say_barred(const char *language)
+{
+	static const char *const texts[N_LANGUAGES] = {
+		"Le serveur de fidélité n'accepte plus cette caisse : appairez-la de nouveau (sur "
+	        "le "
+		"serveur, tillctl pair) ; ce qui attend sera alors transmis.",
+		"The loyalty server does not let this till in: pair it again (on the server, "
+	        "tillctl "
+		"pair); what waits will then be delivered.",
+		"Der Treueserver lässt diese Kasse nicht zu: bitte neu koppeln (auf dem Server, "
+		"tillctl pair); was wartet, wird dann übermittelt.",
+		"Il server fedeltà non accetta questa cassa: associarla di nuovo (sul server, "
+	        "tillctl "
+		"pair); ciò che attende verrà allora trasmesso.",
+	};
+
+	return texts[language_of(language)];
+}

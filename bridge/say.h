@@ -21,3 +21,6 @@ const char *tb_say_rpc(enum tb_say_rpc what, const char *language);
 /* What the cashier reads when an effect waits in the outbox: it could not be sent, and will be
  * delivered later. */
 const char *tb_say_queued(const char *language);
+
+/* What the manager reads when the server does not let this till in: what to do about it. */
+const char *tb_say_barred(const char *language);

@@ -29,10 +29,24 @@ say_items(const struct tillctl *ctl, const json_t *items)
 	}
 }
 
+/* Whether one of them waits because this till is not let in. */
+static bool
+any_barred(const json_t *items)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(items, i, item)
+		if (strcmp(tillctl_string(item, "last_error"), "not_permitted") == 0)
+			return true;
+	return false;
+}
+
 static int
 list(struct tillctl *ctl)
 {
 	_cleanup_json_ json_t *cursor = NULL;
+	bool barred = false;
 
 	do {
 		_cleanup_json_ json_t *result = NULL;
@@ -44,7 +58,12 @@ list(struct tillctl *ctl)
 		say_items(ctl, json_object_get(result, "items"));
 		json_decref(cursor);
 		cursor = json_incref(json_object_get(result, "cursor"));
+		barred |= any_barred(json_object_get(result, "items"));
 	} while (cursor);
+	if (barred && !ctl->json)
+		tillctl_say(
+			"not_permitted: the server does not let this till in; pair it again: "
+			"tillctl pair TILL on the server, and its token into token_file here\n");
 	return TILLCTL_DONE;
 }
 

@@ -32,6 +32,9 @@ say_outbox(const json_t *outbox)
 		tillctl_say(
 			"outbox    %lld waiting, the oldest for %lld s; they will be delivered\n",
 			(long long)depth, (long long)tillctl_number(outbox, "oldest_s"));
+	if (depth > 0 && json_object_get(outbox, "reason"))
+		tillctl_say("          %s: %s\n", tillctl_string(outbox, "reason"),
+			tillctl_string(outbox, "detail"));
 	if (tillctl_number(outbox, "refused"))
 		tillctl_say("          %lld refused for good: tillctl outbox shows them\n",
 			(long long)tillctl_number(outbox, "refused"));

@@ -187,13 +187,25 @@ def shown_and_tried():
 def a_customer_made_offline():
     with Shop() as (shop, till):
         shop.cut()
-        made = till.call('customer.create', {'key': 'c', 'record': {'first_name': 'Éléonore', 'last_name': 'Martin',
-                                                                   'phones': ['+33612345678']}})
+        record = {'first_name': 'Éléonore', 'last_name': 'Martin', 'phones': ['06 12 34 56 78', '+33612345678'],
+                  'emails': ['Eleonore@Example.FR'], 'city': '', 'cards': [{'number': '29000'}]}
+        made = till.call('customer.create', {'key': 'c', 'record': record})
         customer = made['customer']['id']
+        # the record as the hub will have it, and what her QR is going to carry
+        assert made['customer']['phones'] == ['+33612345678'], made
+        assert made['customer']['emails'] == ['eleonore@example.fr'] and 'city' not in made['customer'], made
+        assert made['customer']['cards'] == [{'number': '29000', 'state': 'active'}], made
+        token = made['customer']['token']
+        assert token.startswith('TB:') and till.call('customer.lookup', {'code': token})['stale'] is True
+        for wrong, fault in (({'phones': ['0612345678', '12']}, {'pointer': '/record/phones/1', 'code': 'bad_phone'}),
+                             ({'emails': ['nobody']}, {'pointer': '/record/emails/0', 'code': 'bad_email'})):
+            refused = till.refusal('customer.create', {'key': 'w', 'record': wrong})
+            assert refused.code == 'invalid_params' and refused.data['errors'] == [fault], refused
+        assert till.call('outbox.list')['items'][0]['method'] == 'customer.create'
+        assert shop.status()['outbox']['depth'] == 1
         assert customer.startswith('c_') and made['state'] == 'queued', made
         assert made['customer']['last_name'] == 'Martin' and made['balances']['points'] == 0, made
-        assert till.call('customer.create', {
-            'key': 'c', 'record': {'phones': ['+33612345678'], 'last_name': 'Martin', 'first_name': 'Éléonore'}}) == made
+        assert till.call('customer.create', {'record': dict(reversed(record.items())), 'key': 'c'}) == made
         assert till.refusal('customer.create', {'key': 'c', 'record': {'first_name': 'Anne'}}).code == \
             'idempotency_conflict'
         attached = till.call('card.attach', {'key': 'a', 'customer': customer, 'card': '29001'})
@@ -222,8 +234,12 @@ def a_customer_made_offline():
         assert found['customer']['last_name'] == 'Petit', found
         assert till.call('outbox.list') == {'items': []}
         assert found['balances']['points'] == 10 and found['balances']['passages'] == 1, found
-        assert till.call('customer.create', {'key': 'c', 'record': {
-            'first_name': 'Éléonore', 'last_name': 'Martin', 'phones': ['+33612345678']}}) == made
+        assert till.call('customer.create', {'key': 'c', 'record': record}) == made
+        # all that was told is so
+        kept = till.call('customer.lookup', {'code': token})['customer']
+        told = {**made['customer'], 'last_name': 'Petit'}
+        assert {name: kept[name] for name in told if name not in ('cards', 'revision')} == {
+            name: told[name] for name in told if name not in ('cards', 'revision')}, (kept, told)
         assert till.call('passage.post', sale('S1', customer))['passage'] == posted['passage']
         assert till.call('customer.lookup', {'card': number})['customer']['id'] == drawn['customer']['id']
         assert till.call('customer.lookup', {'id': friend['customer']['id']})['customer']['first_name'] == 'Ana'
@@ -323,6 +339,52 @@ def a_line_that_answers_nothing():
         again = till.call('passage.post', sale('S1', customer))
         assert again['state'] == 'posted' and again['passage'] == answer['passage'], again
         assert shop.in_ledger()[1] == 1
+
+
+def a_card_is_drawn():
+    """Also when the hub takes the call and says nothing: the customer has his card in his hand."""
+    with Shop(deadline='500ms') as (shop, till):
+        online = till.call('customer.create', {'key': 'a', 'record': {'first_name': 'Ana'}, 'draw_card': True})
+        assert 'state' not in online and len(online['customer']['cards']) == 1, online
+        os.kill(shop.hub.process.pid, signal.SIGSTOP)
+        try:
+            told = till.call('customer.create', {'key': 'b', 'record': {'first_name': 'Zoé'}, 'draw_card': True})
+        finally:
+            os.kill(shop.hub.process.pid, signal.SIGCONT)
+        number = told['customer']['cards'][0]['number']
+        assert told['state'] == 'queued' and number.startswith('29') and told['customer']['token'], told
+        shop.wait_link('up')
+        shop.wait_depth(0)
+        for names in ({'card': number}, {'code': told['customer']['token']}):
+            found = till.call('customer.lookup', names)
+            assert found['customer']['id'] == told['customer']['id'] and 'stale' not in found, found
+        assert till.call('customer.create', {'key': 'b', 'record': {'first_name': 'Zoé'}, 'draw_card': True}) == told
+        assert till.call('customer.create', {'key': 'a', 'record': {'first_name': 'Ana'}, 'draw_card': True}) == online
+
+
+def an_amount_that_waits():
+    """A passage posted by hand whose amount the hub does not know yet is shown with it."""
+    with Shop() as (shop, till):
+        customer = shop.customer('Zoé', 'c')
+        bare = {'business_day': DAY, 'occurred_at': f'{DAY}T10:00:00+02:00', 'customer': customer}
+        posted = till.call('passage.post', {'sale': 'S1', **bare})
+        assert posted['state'] == 'posted', posted
+        shop.cut()
+        queued = till.call('passage.post', {'sale': 'S2', **bare})
+        assert queued['state'] == 'queued', queued
+        for number, passage in (('S1', posted), ('S2', queued)):
+            amended = till.call('passage.amend', {'key': f'a{number}', 'sale': number, 'total': 1000,
+                                                  'lines': sale(number)['lines']})
+            assert amended['state'] == 'queued' and amended['passage'] == passage['passage'], amended
+            for day in ({}, {'business_day': DAY}):
+                shown = till.call('passage.show', {'sale': number, **day})
+                assert shown['total'] == 1000 and len(shown['lines']) == 1 and shown['state'] == 'queued', shown
+                assert shown['passage'] == passage['passage'] and shown['business_day'] == DAY, shown
+        shop.mend()
+        shop.wait_depth(0)
+        for number in ('S1', 'S2'):
+            shown = till.call('passage.show', {'sale': number, 'business_day': DAY})
+            assert shown['total'] == 1000 and len(shown['lines']) == 1 and shown['state'] == 'posted', shown
 
 
 def a_full_disk():
@@ -517,7 +579,8 @@ def killed_at(at, half):
 def main():
     tap = Tap()
     for test in (queued_and_delivered, shown_and_tried, a_customer_made_offline, refused_and_settled,
-                 granted_offline, coupons_of_a_late_passage, killed_with_a_full_outbox, a_line_that_answers_nothing, a_full_disk):
+                 granted_offline, coupons_of_a_late_passage, killed_with_a_full_outbox, a_line_that_answers_nothing,
+                 a_card_is_drawn, an_amount_that_waits, a_full_disk):
         if len(sys.argv) < 2 or test.__name__ in sys.argv[1:]:
             tap.run(test.__name__.replace('_', ' '), test)
     if len(sys.argv) < 2 or 'killed' in sys.argv:

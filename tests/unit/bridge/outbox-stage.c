@@ -424,6 +424,13 @@ refuse(struct sent *sent, enum tb_error error)
 }
 
 void
+refuse_with(struct sent *sent, enum tb_error error, const char *data)
+{
+	give(sent, &(struct tb_answer){.error = error, .json = data, .len = strlen(data)});
+	settle();
+}
+
+void
 lose(struct sent *sent, bool unsent)
 {
 	if (!f->bridge.outbox->down)

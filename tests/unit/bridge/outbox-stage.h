@@ -78,6 +78,8 @@ struct sent *nth_flying(size_t n);
 const char *sale_of(const struct sent *sent);
 void answer(struct sent *sent, const char *json);
 void refuse(struct sent *sent, enum tb_error error);
+/* … with what belongs to the error. */
+void refuse_with(struct sent *sent, enum tb_error error, const char *data);
 /* No answer, and the link is down. */
 void lose(struct sent *sent, bool unsent);
 void link_is(bool up);

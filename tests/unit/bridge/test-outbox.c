@@ -293,6 +293,92 @@ test_refused_later(void **state)
 	answer(nth_flying(0), POSTED);
 }
 
+/* A till that is not let in: what is paid waits, what is asked is told; and it is tried again. */
+static void
+test_barred(void **state)
+{
+	_cleanup_request_ struct tb_request paid = {}, behind = {}, other = {}, asked = {};
+	static const char last[] = "\"depth\":0,\"oldest_s\":0,\"refused\":0\n";
+	unsigned tries = 1;
+
+	post(&paid, "S1", "c_1");
+	assert_null(paid.answer);
+	refuse(nth_flying(0), TB_ERROR_NOT_PERMITTED);
+	assert_string_equal(answer_member(&paid, "state"), "queued");
+	assert_int_equal(tb_outbox_depth(f->bridge.outbox), 1);
+	assert_non_null(strstr(f->events, "\"reason\":\"not_permitted\""));
+	/* What stands behind it waits for nothing; what stands before nothing is tried at once. */
+	post(&behind, "S2", "c_1");
+	assert_string_equal(answer_member(&behind, "state"), "queued");
+	assert_int_equal(flying(), 0);
+	post(&other, "S3", "c_2");
+	assert_string_equal(sale_of(nth_flying(0)), "S3");
+	refuse(nth_flying(0), TB_ERROR_NOT_PERMITTED);
+	assert_string_equal(answer_member(&other, "state"), "queued");
+	say(&asked, "customer.create", "{\"key\":\"c\",\"record\":{\"first_name\":\"Ana\"}}");
+	refuse(nth_flying(0), TB_ERROR_NOT_PERMITTED);
+	assert_string_equal(asked.error, "not_permitted");
+	assert_int_equal(tb_outbox_depth(f->bridge.outbox), 3);
+	/* Ten minutes at 30 s at most, 15 s as a rule: one at a time, each in its turn. */
+	for (unsigned s = 0; s < 600; s++) {
+		advance_ms(1000);
+		assert_true(flying() <= 1);
+		for (; flying() > 0; tries++)
+			refuse(nth_flying(0), TB_ERROR_NOT_PERMITTED);
+	}
+	assert_in_range(tries, 20, 120);
+	assert_int_equal(on_disk("SELECT count(*) FROM outbox WHERE state = 'queued'"
+				 " AND last_error = 'not_permitted'"),
+		2);
+	/* Paired again. */
+	tb_outbox_send_again(f->bridge.outbox);
+	settle();
+	while (flying() > 0)
+		answer(nth_flying(0), POSTED);
+	advance_ms(1000);
+	while (flying() > 0)
+		answer(nth_flying(0), POSTED);
+	assert_int_equal(tb_outbox_depth(f->bridge.outbox), 0);
+	assert_string_equal(f->events + strlen(f->events) - strlen(last), last);
+}
+
+/* The card of a sent call. */
+static const char *
+card_of(const struct sent *sent)
+{
+	static char text[64];
+	json_t *params = json_loads(sent->params, 0, NULL);
+	const char *card = json_string_value(json_object_get(params, "card"));
+
+	snprintf(text, sizeof(text), "%s", card ? card : "");
+	json_decref(params);
+	return text;
+}
+
+/* A number that was drawn here and is somebody's already: another one goes with the same key. */
+static void
+test_drawn_twice(void **state)
+{
+	static const char taken[] = "{\"errors\":[{\"pointer\":\"/card\",\"code\":\"conflict\"}]}";
+	_cleanup_request_ struct tb_request one = {}, own = {};
+	char first[64];
+
+	say(&one, "customer.create", "{\"key\":\"c\",\"record\":{},\"draw_card\":true}");
+	snprintf(first, sizeof(first), "%s", card_of(nth_flying(0)));
+	assert_int_equal(strlen(first), 11);
+	refuse_with(nth_flying(0), TB_ERROR_CONFLICT, taken);
+	assert_null(one.error);
+	advance_ms(1100);
+	assert_string_not_equal(card_of(nth_flying(0)), first);
+	assert_string_equal(nth_flying(0)->key, "c");
+	answer(nth_flying(0), "{\"customer\":{\"id\":\"c_9\"}}");
+	assert_non_null(one.answer);
+	/* One that the till gave is his to know about. */
+	say(&own, "customer.create", "{\"key\":\"d\",\"record\":{},\"card\":\"29001\"}");
+	refuse_with(nth_flying(0), TB_ERROR_CONFLICT, taken);
+	assert_string_equal(own.error, "conflict");
+}
+
 static void
 test_crash(void **state)
 {
@@ -436,6 +522,8 @@ main(void)
 		STAGED(test_retryable),
 		STAGED(test_refused_at_once),
 		STAGED(test_refused_later),
+		STAGED(test_barred),
+		STAGED(test_drawn_twice),
 		STAGED(test_crash),
 		STAGED_UNKEYED(test_unkeyed),
 		STAGED(test_polite),
