@@ -7,8 +7,11 @@
 #include <string.h>
 #include "base/error.h"
 #include "base/jsonw.h"
+#include "bridge/events.h"
 #include "bridge/rpc/check.h"
 #include "bridge/rpc/describe.h"
+
+#define SCHEMA_NAME_TEXT 64
 
 static void
 write_words(struct tb_jsonw *w, const char *name, const char *words)
@@ -49,19 +52,29 @@ write_int(struct tb_jsonw *w, const struct tb_field *f)
 		tb_jsonw_int(w, "maximum", f->max);
 }
 
-static void
-write_object(struct tb_jsonw *w, const struct tb_field *f)
+/* A call that takes unknown members takes them at any depth: its shapes stand beside the closed
+ * ones, because what one schema forbids no other can allow. */
+static const char *
+schema_name(const struct tb_shape *shape, bool tolerant, char out[SCHEMA_NAME_TEXT])
 {
-	char ref[96];
+	snprintf(out, SCHEMA_NAME_TEXT, "%s%s", shape->name, tolerant ? ".open" : "");
+	return out;
+}
+
+static void
+write_object(struct tb_jsonw *w, const struct tb_field *f, bool tolerant)
+{
+	char name[SCHEMA_NAME_TEXT], ref[SCHEMA_NAME_TEXT + 32];
 
 	tb_jsonw_string(w, "type", "object");
-	snprintf(ref, sizeof(ref), "#/components/schemas/%s", f->shape->name);
+	snprintf(
+		ref, sizeof(ref), "#/components/schemas/%s", schema_name(f->shape, tolerant, name));
 	tb_jsonw_string(w, "$ref", ref);
 }
 
 /* The members of one value's schema. */
 static void
-write_value(struct tb_jsonw *w, const struct tb_field *f)
+write_value(struct tb_jsonw *w, const struct tb_field *f, bool tolerant)
 {
 	switch (f->type) {
 	case TB_TYPE_INT:
@@ -74,7 +87,7 @@ write_value(struct tb_jsonw *w, const struct tb_field *f)
 			tb_jsonw_bool(w, "const", true);
 		break;
 	case TB_TYPE_OBJECT:
-		write_object(w, f);
+		write_object(w, f, tolerant);
 		break;
 	case TB_TYPE_MAP:
 		tb_jsonw_string(w, "type", "object");
@@ -97,7 +110,7 @@ write_value(struct tb_jsonw *w, const struct tb_field *f)
 }
 
 static void
-write_field(struct tb_jsonw *w, const struct tb_field *f)
+write_field(struct tb_jsonw *w, const struct tb_field *f, bool tolerant)
 {
 	_cleanup_buf_ struct tb_buf prose = TB_BUF_INIT(0);
 
@@ -106,10 +119,10 @@ write_field(struct tb_jsonw *w, const struct tb_field *f)
 		tb_jsonw_string(w, "type", "array");
 		tb_jsonw_int(w, "maxItems", f->items);
 		tb_jsonw_object(w, "items");
-		write_value(w, f);
+		write_value(w, f, tolerant);
 		tb_jsonw_end_object(w);
 	} else {
-		write_value(w, f);
+		write_value(w, f, tolerant);
 	}
 	tb_buf_add_str(&prose, f->prose ? f->prose : "");
 	if (f->unit)
@@ -146,7 +159,7 @@ write_shape(struct tb_jsonw *w, const struct tb_shape *shape, bool tolerant)
 	tb_jsonw_string(w, "type", "object");
 	tb_jsonw_object(w, "properties");
 	for (const struct tb_field *f = shape->fields; f->name; f++)
-		write_field(w, f);
+		write_field(w, f, tolerant);
 	tb_jsonw_end_object(w);
 	/* A member of one alternative only is required of that one alone. */
 	for (const struct tb_field *f = shape->fields; f->name; f++)
@@ -169,15 +182,15 @@ write_shape(struct tb_jsonw *w, const struct tb_shape *shape, bool tolerant)
 }
 
 static void
-write_response(struct tb_jsonw *w, const struct tb_method *m)
+write_response(struct tb_jsonw *w, const char *answers, const char *media, const char *type)
 {
 	tb_jsonw_object(w, "responses");
 	tb_jsonw_object(w, "200");
-	tb_jsonw_string(w, "description", m->answers);
+	tb_jsonw_string(w, "description", answers);
 	tb_jsonw_object(w, "content");
-	tb_jsonw_object(w, "application/json");
+	tb_jsonw_object(w, media);
 	tb_jsonw_object(w, "schema");
-	tb_jsonw_string(w, "type", "object");
+	tb_jsonw_string(w, "type", type);
 	tb_jsonw_end_object(w);
 	tb_jsonw_end_object(w);
 	tb_jsonw_end_object(w);
@@ -216,7 +229,63 @@ write_method(struct tb_jsonw *w, const struct tb_method *m)
 	tb_jsonw_end_object(w);
 	tb_jsonw_end_object(w);
 	tb_jsonw_end_object(w);
-	write_response(w, m);
+	write_response(w, m->answers, "application/json", "object");
+	tb_jsonw_end_object(w);
+	tb_jsonw_end_object(w);
+}
+
+static void
+begin_parameter(struct tb_jsonw *w, const char *name, const char *in, const char *prose)
+{
+	tb_jsonw_object(w, NULL);
+	tb_jsonw_string(w, "name", name);
+	tb_jsonw_string(w, "in", in);
+	tb_jsonw_string(w, "description", prose);
+}
+
+static void
+write_cursor(struct tb_jsonw *w, const char *name, const char *in, const char *prose)
+{
+	begin_parameter(w, name, in, prose);
+	tb_jsonw_object(w, "schema");
+	tb_jsonw_string(w, "type", "integer");
+	tb_jsonw_string(w, "format", "int64");
+	tb_jsonw_int(w, "minimum", 0);
+	tb_jsonw_end_object(w);
+	tb_jsonw_end_object(w);
+}
+
+/* The one path that is no method: what events.subscribe is on a connection. */
+static void
+write_events(struct tb_jsonw *w)
+{
+	tb_jsonw_object(w, "/v1/events");
+	tb_jsonw_object(w, "get");
+	tb_jsonw_string(w, "operationId", "events");
+	tb_jsonw_string(w, "summary", "the stream of events (Server-Sent Events)");
+	tb_jsonw_string(w, "description",
+		"Role: monitor till. Each event has its seq as id, its kind as event and its "
+		"parameters as data.");
+	tb_jsonw_array(w, "parameters");
+	begin_parameter(
+		w, "kinds", "query", "which events; all that the token may have when absent");
+	tb_jsonw_string(w, "style", "form");
+	tb_jsonw_bool(w, "explode", false);
+	tb_jsonw_object(w, "schema");
+	tb_jsonw_string(w, "type", "array");
+	tb_jsonw_object(w, "items");
+	tb_jsonw_string(w, "type", "string");
+	tb_jsonw_array(w, "enum");
+	for (unsigned i = 0; i < TB_NOTICE_COUNT; i++)
+		tb_jsonw_string(w, NULL, tb_notice_word((enum tb_notice)i));
+	tb_jsonw_end_array(w);
+	tb_jsonw_end_object(w);
+	tb_jsonw_end_object(w);
+	tb_jsonw_end_object(w);
+	write_cursor(w, "since", "query", "seq after which to begin; from now on when absent");
+	write_cursor(w, "Last-Event-ID", "header", "the same, as a page says it that reconnects");
+	tb_jsonw_end_array(w);
+	write_response(w, "events, as they come", "text/event-stream", "string");
 	tb_jsonw_end_object(w);
 	tb_jsonw_end_object(w);
 }
@@ -267,20 +336,30 @@ write_problem_schema(struct tb_jsonw *w)
 	tb_jsonw_end_object(w);
 }
 
+/* Those of the methods that take unknown members, or of those that do not. */
+static void
+write_shapes(struct tb_jsonw *w, bool tolerant)
+{
+	struct tb_shape_set set = {};
+	char name[SCHEMA_NAME_TEXT];
+
+	for (size_t i = 0; i < tb_n_methods; i++)
+		if (!(tb_methods[i].flags & TB_METHOD_TOLERANT) == !tolerant)
+			tb_shape_set_add(&set, &tb_methods[i].params);
+	for (size_t i = 0; i < set.n; i++) {
+		tb_jsonw_object(w, schema_name(set.shapes[i], tolerant, name));
+		write_shape(w, set.shapes[i], tolerant);
+		tb_jsonw_end_object(w);
+	}
+}
+
 static void
 write_components(struct tb_jsonw *w)
 {
-	struct tb_shape_set set = {};
-
-	for (size_t i = 0; i < tb_n_methods; i++)
-		tb_shape_set_add(&set, &tb_methods[i].params);
 	tb_jsonw_object(w, "components");
 	tb_jsonw_object(w, "schemas");
-	for (size_t i = 0; i < set.n; i++) {
-		tb_jsonw_object(w, set.shapes[i]->name);
-		write_shape(w, set.shapes[i], false);
-		tb_jsonw_end_object(w);
-	}
+	write_shapes(w, false);
+	write_shapes(w, true);
 	write_problem_schema(w);
 	tb_jsonw_end_object(w);
 	tb_jsonw_object(w, "responses");
@@ -331,6 +410,7 @@ tb_openapi_write(struct tb_buf *buf)
 	tb_jsonw_object(&w, "paths");
 	for (size_t i = 0; i < tb_n_methods; i++)
 		write_method(&w, &tb_methods[i]);
+	write_events(&w);
 	tb_jsonw_end_object(&w);
 	write_components(&w);
 	tb_jsonw_end_object(&w);

@@ -415,6 +415,38 @@ def open_api():
                 schema = document['components']['schemas'][name]
             for name, value in schema.get('properties', {}).items():
                 assert 'type' in value or '$ref' in value, f'{method}: {name} has no type'
+        schemas = document['components']['schemas']
+
+        def reached(part, found):
+            """Every object's schema that a part leads to."""
+            if isinstance(part, list):
+                for each in part:
+                    reached(each, found)
+            elif isinstance(part, dict):
+                name = part.get('$ref', '').removeprefix('#/components/schemas/')
+                if '$ref' in part and not part['$ref'].startswith('#/components/responses/') and name not in found:
+                    found[name] = schemas[name]
+                    reached(schemas[name], found)
+                for each in part.values():
+                    reached(each, found)
+            return found
+
+        # only a passage takes what is not known, and takes it at any depth: closed schemas do not compose
+        for path, verbs in paths.items():
+            for verb in verbs.values():
+                body = verb.get('requestBody')
+                if body:
+                    found = reached(body, {})
+                    own = body['content']['application/json']['schema']
+                    open_to = {s['additionalProperties'] for s in [own, *found.values()]}
+                    assert open_to == {path == '/v1/passage.post'}, (path, open_to, list(found))
+        assert {'line.open', 'tender.open', 'line'} <= set(schemas), list(schemas)
+        assert set(reached(paths, {})) == set(schemas) - {'problem'}, set(schemas)
+        events = paths['/v1/events']['get']
+        assert [p['name'] for p in events['parameters']] == ['kinds', 'since', 'Last-Event-ID'], events
+        assert events['parameters'][0]['schema']['items']['enum'] == [
+            'scan', 'card', 'customer', 'device', 'printer', 'job', 'outbox', 'link'], events
+        assert list(events['responses']['200']['content']) == ['text/event-stream'], events
         said = subprocess.run([program('tillbridged'), '--version'], env=env, capture_output=True,
                               text=True, timeout=PATIENCE)
         assert said.returncode == 0 and 'tillbridge' in said.stdout, said

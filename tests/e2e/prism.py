@@ -56,10 +56,12 @@ class Judge:
         while 'listening' not in self.process.wait_line(''):
             pass
 
-    def ask(self, token, method, params):
+    def ask(self, token, method, params, verb='POST'):
         connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=PATIENCE)
-        connection.request('POST', f'/v1/{method}', json.dumps(params),
-                           {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json'})
+        heads = {'Authorization': f'Bearer {token}'}
+        if params is not None:
+            heads['Content-Type'] = 'application/json'
+        connection.request(verb, f'/v1/{method}', params if params is None else json.dumps(params), heads)
         answer = connection.getresponse()
         body = answer.read()
         connection.close()
@@ -100,6 +102,11 @@ def good(judge, token):
     held = call('reward.reserve', key='r', sale='S1', customer=customer['id'], basket=BASKET, uses=[{'reward': 'euro'}])
     call('passage.post', key='s', sale='S1', business_day='2025-05-06', occurred_at=AT, customer=customer['id'],
          **BASKET, reservation=held['reservation'], tenders=[{'kind': 'cash', 'amount': held['to_pay']}])
+    # a newer till's paid sale: what is not known stands at any depth, in lines, articles and tenders
+    newer = {**LINE, 'colour': 'red', 'article': {**LINE['article'], 'shelf': {'no': 4}}}
+    posted = call('passage.post', sale='S2', business_day='2025-05-06', occurred_at=AT, lines=[newer], total=900,
+                  tenders=[{'kind': 'cash', 'amount': 900, 'drawer': 2}], weather='fine')
+    assert posted['state'] == 'posted' and posted['warnings'], posted
     call('passage.show', sale='S1', business_day='2025-05-06')
     call('passage.list', **{'from': '2025-05-06', 'to': '2025-05-07'})
     call('passage.reverse', key='v', sale='S1', business_day='2025-05-06', kind='return', lines=[{'no': 1}])
@@ -119,6 +126,20 @@ def refusals(judge, token):
         got, body = judge.ask(token, method, params)
         assert not is_judges_own(body), f'{method}: the judge says {json.dumps(body)[:600]}'
         assert got == status and body['code'], (method, got, body)
+
+
+def events(judge, hub, token):
+    """The stream is in the document: the judge knows its path, its verb and what may be asked of it."""
+    plain = Judge.__new__(Judge)
+    plain.port = hub.port
+    for query, verb, status in (('kinds=nothing', 'GET', (403, 422)), ('since=yesterday', 'GET', (400, 422)),
+                                ('', 'POST', (405,))):
+        got, body = judge.ask(token, f'events?{query}', None, verb)
+        assert got in status, f'{verb} {query}: the judge lets it through, {got} {body}'
+        got, body = plain.ask(token, f'events?{query}', None, verb)
+        assert got in status, f'{verb} {query}: {got} {body}'
+    got, body = judge.ask('nobody', 'events?kinds=link,outbox&since=0', None, 'GET')
+    assert got == 401 and body['code'] == 'not_permitted', (got, body)
 
 
 def both_refuse(judge, hub, token):
@@ -152,6 +173,7 @@ def main():
         try:
             tap.run('what goes through', good, judge, token)
             tap.run('refusals', refusals, judge, token)
+            tap.run('the stream of events', events, judge, hub, token)
             tap.run('what does not', both_refuse, judge, hub, token)
         finally:
             judge.process.end()
