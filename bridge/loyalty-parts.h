@@ -28,6 +28,8 @@ struct tb_loyalty {
 	struct tb_source *turn_end, *queued_end;
 	struct tb_list queued; /* struct own_call.node */
 	bool inside;           /* the connector is running */
+	unsigned n_changing;   /* calls of this turn that may change something */
+	unsigned gathered;     /* turns that have been put together so far */
 	struct tb_link link;
 	unsigned n_asking; /* calls of tills that the server has not answered */
 	uint64_t asked_us; /* when the last one began or ended */

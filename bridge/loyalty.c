@@ -24,6 +24,8 @@
 #define MARGIN_MAX_US 100000
 /* So long after a till's call its next one is to be expected. */
 #define BUSY_US 100000
+/* Turns of the loop that may become one of the connector's. */
+#define GATHER_MAX 8
 
 /* A call of the bridge's own. */
 struct own_call {
@@ -297,11 +299,28 @@ call(struct tb_loyalty *loyalty, struct tb_call *c)
 	}
 }
 
+/*
+ * Calls that change something cost the disk once, however many they are. Tills that were answered
+ * together say their next ones while the first of those is read, so we look again, without waiting,
+ * as long as more of them come.
+ */
+static bool
+more_may_come(struct tb_loyalty *loyalty)
+{
+	bool more = loyalty->n_changing > 0 && loyalty->gathered < GATHER_MAX;
+
+	loyalty->gathered = more ? loyalty->gathered + 1 : 0;
+	loyalty->n_changing = 0;
+	return more && tb_source_arm(loyalty->turn_end) >= 0;
+}
+
 static void
 on_turn_end(void *userdata)
 {
 	struct tb_loyalty *loyalty = userdata;
 
+	if (more_may_come(loyalty))
+		return;
 	loyalty->inside = true;
 	loyalty->connector->turn_end(loyalty->state);
 	loyalty->inside = false;
@@ -400,12 +419,16 @@ tb_loyalty_method(struct tb_request *request)
 		.userdata = request,
 	};
 
-	if (!bridge->loyalty)
+	if (!bridge->loyalty) {
 		tb_request_fail(request, TB_ERROR_SERVER_UNREACHABLE, NULL);
-	else if (!tb_loyalty_is_local(bridge->loyalty) && tb_outbox_takes(c.op))
+	} else if (!tb_loyalty_is_local(bridge->loyalty) && tb_outbox_takes(c.op)) {
 		tb_outbox_take(bridge->outbox, request);
-	else
+	} else {
+		if (tb_loyalty_is_local(bridge->loyalty) &&
+			tb_request_method(request)->flags & TB_METHOD_CHANGES)
+			bridge->loyalty->n_changing++;
 		call(bridge->loyalty, &c);
+	}
 }
 
 /* ---- start and stop ---- */

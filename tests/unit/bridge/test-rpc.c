@@ -8,12 +8,14 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <cmocka.h>
 
 #include "bridge/conf.h"
 #include "bridge/rpc/methods.h"
 #include "bridge/rpc/rpc.h"
 #include "tests/unit/bridge/rpc-stage.h"
+#include "tests/virtual-loop.h"
 
 #define BASKET \
 	"{\"lines\":[{\"no\":1,\"article\":{\"code\":\"A1\"},\"quantity\":1000," \
@@ -596,6 +598,47 @@ status_tells(void **state)
 	json_decref(s);
 }
 
+/* Says a post, and lets the loop make one turn: how many answers are there then. */
+static unsigned
+posts_in_one_turn(struct peer *peer, unsigned id)
+{
+	char line[512], seen[65536];
+	int len = snprintf(line, sizeof(line),
+		"{\"jsonrpc\":\"2.0\",\"id\":%u,\"method\":\"passage.post\",\"params\":"
+		"{\"sale\":\"S%u\",\"occurred_at\":\"2025-05-06T10:00:00+02:00\","
+		"\"lines\":[],\"total\":0,\"tenders\":[]}}\n",
+		id, id);
+	unsigned n = 0;
+
+	assert_int_equal(send(peer->fd, line, (size_t)len, 0), len);
+	tb_virtual_loop_turn(peer->stage->bridge.loop);
+	len = (int)recv(peer->fd, seen, sizeof(seen), MSG_PEEK);
+	for (int i = 0; i < len; i++)
+		n += seen[i] == '\n';
+	return n;
+}
+
+static void
+calls_that_keep_coming_are_gathered(void **state)
+{
+	struct peer *peer = peer_of(state);
+	_cleanup_free_ char *line = NULL;
+	unsigned n = 0;
+
+	/* the connector's turn is over when none came in the loop's, or at the latest after some */
+	assert_int_equal(posts_in_one_turn(peer, 1), 0);
+	assert_int_equal(posts_in_one_turn(peer, 2), 0);
+	tb_virtual_loop_turn(peer->stage->bridge.loop);
+	for (; (line = peer_line(peer)); n++) {
+		assert_non_null(strstr(line, "\"result\""));
+		free(TAKE_PTR(line));
+	}
+	assert_int_equal(n, 2);
+	for (n = 0; n < 20 && posts_in_one_turn(peer, n) == 0; n++)
+		;
+	assert_in_range(n, 1, 19);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -624,6 +667,7 @@ main(void)
 		T(the_table_is_sorted_and_whole),
 		T(the_table_can_be_asked_for),
 		T(status_tells),
+		T(calls_that_keep_coming_are_gathered),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
