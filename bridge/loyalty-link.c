@@ -70,6 +70,7 @@ tb_loyalty_link_heard(struct tb_loyalty *loyalty, bool up)
 	if (was_known && link->up == up)
 		return;
 	link->known = true;
+	link->falls += !up;
 	if (link->up != up) {
 		link->up = up;
 		link->since_us = tb_loop_wall_us(bridge->loop);

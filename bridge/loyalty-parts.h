@@ -13,6 +13,7 @@ struct tb_link {
 	bool known; /* a call has been answered, or not, since the start */
 	bool up;
 	int64_t since_us; /* it is as it is */
+	unsigned falls;   /* how often it went down */
 	struct tb_source *probe;
 	/* The server's clock less ours lies between these, as its answers tell. */
 	int64_t skew_low_us, skew_high_us;

@@ -41,6 +41,7 @@ struct asked {
 	struct tb_loyalty *loyalty;
 	struct tb_call call; /* as it came */
 	bool fallback;       /* the offline front answers when the server does not */
+	unsigned falls;      /* how often the link had gone down when it was asked */
 };
 
 /* An answer of the offline front, until what it promises is on disk. */
@@ -191,6 +192,8 @@ on_server(const struct tb_answer *answer, void *userdata)
 	struct tb_offline *offline = loyalty->bridge->offline;
 	struct tb_call c = asked->call;
 	bool fallback = asked->fallback;
+	/* Of what was asked before the link went down nobody knows when it was answered. */
+	bool is_news = asked->falls == loyalty->link.falls;
 
 	free(asked);
 	if (fallback) {
@@ -211,7 +214,8 @@ on_server(const struct tb_answer *answer, void *userdata)
 		return;
 	}
 	if (answer->error == TB_OK) {
-		tb_loyalty_link_heard(loyalty, true);
+		if (is_news)
+			tb_loyalty_link_heard(loyalty, true);
 		if (offline)
 			tb_offline_learn(offline, &c, answer->json, answer->len);
 		if (c.op == TB_OP_CUSTOMER_DELETE)
@@ -234,7 +238,8 @@ ask_server(struct tb_loyalty *loyalty, const struct tb_call *c, bool fallback)
 		c->done(&(struct tb_answer){.error = TB_ERROR_INTERNAL}, c->userdata);
 		return;
 	}
-	*asked = (struct asked){.loyalty = loyalty, .call = *c, .fallback = fallback};
+	*asked = (struct asked){
+		.loyalty = loyalty, .call = *c, .fallback = fallback, .falls = loyalty->link.falls};
 	own.done = on_server;
 	own.userdata = asked;
 	if (fallback) {

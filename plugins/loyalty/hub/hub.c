@@ -68,7 +68,9 @@ tell_health(struct tb_connector_state *state, bool writes, enum tb_error error)
 	if (error == TB_OK && writes)
 		state->sick_us = 0;
 	if (error != TB_ERROR_SERVER_UNREACHABLE) {
-		tell_link(state, true, NULL);
+		/* What is only read may come from a disk that takes nothing. */
+		if (writes || now_us >= state->sick_until_us)
+			tell_link(state, true, NULL);
 		return;
 	}
 	if (now_us >= state->sick_until_us) {
