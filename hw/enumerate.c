@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "base/list.h"
+#include "base/text.h"
 #include "hw/codec/device-id.h"
 #include "hw/codec/hid-pos.h"
 #include "hw/enumerate.h"
@@ -86,11 +87,13 @@ found_done(struct tb_found *found)
 		free(texts[i]);
 }
 
-/* An attribute of a device's as an owned text without blanks at its ends; NULL when empty. */
+/* An attribute of a device's as an owned text without blanks at its ends; NULL when empty. A maker
+ * may have written anything: what is no text is told to nobody. */
 static char *
 attribute(struct udev_device *device, const char *name)
 {
 	const char *value = udev_device_get_sysattr_value(device, name);
+	char *text;
 	size_t len;
 
 	if (!value)
@@ -99,7 +102,11 @@ attribute(struct udev_device *device, const char *name)
 	len = strlen(value);
 	while (len > 0 && strchr(" \t\n", value[len - 1]))
 		len--;
-	return len > 0 ? strndup(value, len) : NULL;
+	text = len > 0 ? strndup(value, len) : NULL;
+	if (text && !tb_utf8_valid(text, len))
+		for (char *p = text; *p; p++)
+			*p = (unsigned char)*p < 0x80 ? *p : '?';
+	return text;
 }
 
 /* What the kernel has read of a HID interface: whether it is a bar code scanner, or something else;

@@ -25,7 +25,8 @@
 #define LINKS_MAX 20
 #define HOLDER_TEXT 64
 
-/* "NAME (pid N)" of a process; its name may be another user's, it is only shown. */
+/* "NAME (pid N)" of a process; its name may be another user's and hold anything, it is only shown.
+ */
 static void
 describe_process(long pid, char out[static HOLDER_TEXT])
 {
@@ -39,6 +40,8 @@ describe_process(long pid, char out[static HOLDER_TEXT])
 			name[strcspn(name, "\n")] = '\0';
 		fclose(file);
 	}
+	for (char *p = name; *p; p++)
+		*p = *p >= ' ' && *p <= '~' ? *p : '?';
 	snprintf(out, HOLDER_TEXT, "%s (pid %ld)", name, pid);
 }
 

@@ -159,6 +159,23 @@ def words_that_were_lost_are_made_up_for():
             assert not gone, gone
 
 
+def makers_write_what_they_like():
+    """Strings that are no text: the list is JSON all the same, and the name is plain."""
+    with Fair() as fair:
+        fair.bridge.process.send_signal(signal.SIGSTOP)
+        fair.bus.plug('ttyACM0', vid='1eab', pid='8006', serial='S', product='P', port='1-1')
+        for folder, _, files in os.walk(os.path.join(fair.bus.folder, 'sys', 'devices')):
+            for name in {'serial', 'product'}.intersection(files):
+                with open(os.path.join(folder, name), 'wb') as file:
+                    file.write(b'A\xff"\x01/\xe2\x82;' + b'x' * 120 + b'\n')
+        fair.bridge.process.send_signal(signal.SIGCONT)
+        name = 'scanner-serial-A_______' + 'x' * 120
+        fair.wait_all('ready', (name,))
+        known = fair.till.call('device.list')['devices'][0]
+        assert known['serial'] == 'A?"\x01/??;' + 'x' * 120, known
+        assert name in tillctl(fair.bridge, 'devices').stdout
+
+
 def no_state_without_its_cure():
     """Whatever way a device of each kind goes: why, and what to do about it, in one sentence; and
     tillctl says it on."""
@@ -235,7 +252,8 @@ def tillctl(bridge, *words):
 def main():
     tap = Tap()
     for check in (plugged_again_and_again, the_port_changes_and_the_device_does_not,
-                  what_has_hung_up_wakes_nobody, words_that_were_lost_are_made_up_for, no_state_without_its_cure, who_is_known_is_let_in):
+                  what_has_hung_up_wakes_nobody, words_that_were_lost_are_made_up_for,
+                  makers_write_what_they_like, no_state_without_its_cure, who_is_known_is_let_in):
         tap.run(check.__name__.replace('_', ' '), check)
     tap.done()
 

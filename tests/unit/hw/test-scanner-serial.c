@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <cmocka.h>
 
@@ -333,6 +334,11 @@ why_it_does_not_open(void **state)
 	assert_int_equal(flock(fd, LOCK_EX), 0);
 	assert_int_equal(try_open(bench, NULL, 0, &why_busy), -EBUSY);
 	assert_non_null(strstr(why_busy, "test-scanner"));
+	/* a program may call itself anything; the reason is text */
+	free(TAKE_PTR(why_busy));
+	assert_int_equal(prctl(PR_SET_NAME, "ho\xffld\x1b"), 0);
+	assert_int_equal(try_open(bench, NULL, 0, &why_busy), -EBUSY);
+	assert_non_null(strstr(why_busy, "held by ho?ld? (pid"));
 
 	if (geteuid() == 0) {
 		_cleanup_free_ char *why_access = NULL;
