@@ -162,13 +162,13 @@ state_of(const struct tb_device *device, const char **ret_reason)
 	if (health->cutter || health->unrecoverable || health->error) {
 		*ret_reason = health->cutter          ? "cutter"
 		              : health->unrecoverable ? "unrecoverable: switch it off and on"
-		                                      : "it reports an error";
+		                                      : "it reports an error: switch it off and on";
 		return TB_PRINTER_ERROR;
 	}
 	if (health->offline || device->stalled) {
-		*ret_reason = device->stalled   ? "it takes no bytes"
-		              : health->feeding ? "its feed button is pressed"
-		                                : NULL;
+		*ret_reason = device->stalled   ? "it takes no bytes: see to its paper and cable"
+		              : health->feeding ? "its feed button is pressed: let it go"
+		                                : "it says so: press its online or feed key";
 		return TB_PRINTER_OFFLINE;
 	}
 	return health->paper_low ? TB_PRINTER_PAPER_LOW : TB_PRINTER_READY;
