@@ -301,7 +301,6 @@ tb_hid_pos_feed(struct tb_hid_pos *pos, const uint8_t *report, size_t len, uint6
 	struct tb_hid_pos_layout l;
 	bool continued = false;
 
-	tb_hid_pos_expire(pos, now_us);
 	l = pos->joining ? pos->using : *choose(pos, report, len);
 	if (len > 0 && l.numbered && report[0] != l.report_id)
 		return TB_HID_POS_IGNORED;

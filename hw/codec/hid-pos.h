@@ -59,8 +59,9 @@ enum tb_hid_pos_result {
 /* layout NULL: only the known ones. */
 void tb_hid_pos_init(struct tb_hid_pos *pos, const struct tb_hid_pos_layout *layout);
 
-/* One input report as read from hidraw, with the time it came. A continuation that is late drops
- * what it would have continued by itself, counted by tb_hid_pos_expire(). */
+/* One input report as read from hidraw, with the time it came. Whether it is late is never judged
+ * here, since reports that waited in the kernel look late: who has a clock calls
+ * tb_hid_pos_expire() when there was truly nothing to read. */
 enum tb_hid_pos_result tb_hid_pos_feed(
 	struct tb_hid_pos *pos, const uint8_t *report, size_t len, uint64_t now_us);
 

@@ -19,6 +19,7 @@
 #define LEAVES_US UINT64_C(3000000)
 #define COMES_BACK_US UINT64_C(10000000)
 #define LEAVING_MAX 8
+#define LOOK_AGAIN_US 1000
 #define NAME_LEN 64
 
 static const struct tb_setting_spec settings[] = {
@@ -33,6 +34,7 @@ struct tb_device {
 	const struct tb_device_host *host;
 	struct tb_hid *hid;
 	struct tb_source *late;
+	bool looked_again; /* the continuation is late: whether it waits in the kernel */
 	struct tb_hid_pos pos;
 	struct tb_double_read double_read;
 	char name[NAME_LEN];
@@ -106,6 +108,7 @@ wait_for_continuation(struct tb_device *device)
 {
 	uint64_t deadline_us = tb_hid_pos_deadline_us(&device->pos);
 
+	device->looked_again = false;
 	if (deadline_us == UINT64_MAX)
 		tb_wire_tap(device->host, TB_WIRE_REST, NULL, 0);
 	tb_source_set_timer(device->late, deadline_us);
@@ -156,11 +159,18 @@ on_lost(int error, const char *why, void *userdata)
 	tb_tell_state(device->host, error == -EINVAL ? TB_DEVICE_REFUSED : TB_DEVICE_LOST, why);
 }
 
+/* Late is only late when nothing waits in the kernel: a busy moment of ours is none. What waits
+ * there is read in the turns before the second look. */
 static void
 on_late(void *userdata)
 {
 	struct tb_device *device = userdata;
 
+	if (!device->looked_again) {
+		device->looked_again = true;
+		tb_source_set_timer_in(device->late, LOOK_AGAIN_US);
+		return;
+	}
 	if (tb_hid_pos_expire(&device->pos, tb_loop_now_us(device->host->loop)))
 		tb_scan_dropped(device->host, "continuation_missing");
 	wait_for_continuation(device);
