@@ -20,6 +20,8 @@ struct tb_link {
 	uint64_t skew_since_us; /* 0: nothing is known */
 };
 
+#define TB_DOUBTS_MAX 64
+
 struct tb_loyalty {
 	struct tb_bridge *bridge;
 	void *module;
@@ -32,12 +34,18 @@ struct tb_loyalty {
 	unsigned n_changing;   /* calls of this turn that may change something */
 	unsigned gathered;     /* turns that have been put together so far */
 	struct tb_link link;
-	unsigned n_asking; /* calls of tills that the server has not answered */
-	uint64_t asked_us; /* when the last one began or ended */
+	unsigned n_asking;              /* calls of tills that the server has not answered */
+	uint64_t asked_us;              /* when the last one began or ended */
+	uint64_t doubts[TB_DOUBTS_MAX]; /* 0: none */
+	size_t next_doubt;
 };
 
 /* Whether the connector answers from this machine. */
 bool tb_loyalty_is_local(const struct tb_loyalty *loyalty);
+
+/* loyalty-doubt.c */
+/* Nobody knows whether the server has done it, or somebody does now. */
+void tb_loyalty_doubt(struct tb_loyalty *loyalty, const struct tb_call *call, bool in_doubt);
 
 /* loyalty-link.c */
 int tb_loyalty_link_init(struct tb_loyalty *loyalty);

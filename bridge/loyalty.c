@@ -149,6 +149,9 @@ answer_offline(struct tb_loyalty *loyalty, const struct tb_call *c)
 	own.done = on_promised;
 	own.userdata = promised;
 	tb_offline_answer(bridge->offline, &own);
+	if (promised->error == TB_ERROR_OFFLINE_REFUSED &&
+		tb_loyalty_is_in_doubt(loyalty, c->caller.site, c->caller.till, c->key))
+		promised->error = TB_ERROR_SERVER_UNREACHABLE;
 	if (tb_state_after_commit(bridge->state, give_promised, promised) < 0)
 		give_promised(-ENOMEM, promised);
 }
@@ -200,6 +203,8 @@ on_server(const struct tb_answer *answer, void *userdata)
 		loyalty->n_asking--;
 		loyalty->asked_us = tb_loop_now_us(loyalty->bridge->loop);
 	}
+	if (answer->error != TB_ERROR_SERVER_UNREACHABLE || !answer->unsent)
+		tb_loyalty_doubt(loyalty, &c, answer->error == TB_ERROR_SERVER_UNREACHABLE);
 	if (answer->error == TB_ERROR_SERVER_UNREACHABLE) {
 		if (loyalty->state)
 			tb_loyalty_link_heard(loyalty, false);

@@ -30,6 +30,9 @@ const char *tb_loyalty_op_name(enum tb_op op);
 
 /* For the outbox: to the server and nobody else, until call->deadline_us. call is filled in. */
 void tb_loyalty_send(struct tb_loyalty *loyalty, const struct tb_call *call);
+/* Whether a call with that key, NULL for none, may have been done there though nobody was told. */
+bool tb_loyalty_is_in_doubt(
+	struct tb_loyalty *loyalty, const char *site, const char *till, const char *key);
 /* Whether tills ask the server just now. */
 bool tb_loyalty_is_busy(const struct tb_loyalty *loyalty);
 /* Answers a till with a success of the connector; a passage's coupons are printed first. */

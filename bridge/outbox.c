@@ -296,6 +296,10 @@ answer_at_once(struct tb_outbox *outbox, struct tb_outbox_row *row, struct tb_ou
 	if (row->op == TB_OP_REWARD_DEDUCT) {
 		struct tb_outbox_judged judged = tb_outbox_judge(outbox, row, params);
 
+		if (judged.error == TB_ERROR_OFFLINE_REFUSED &&
+			tb_loyalty_is_in_doubt(
+				outbox->bridge->loyalty, row->site, row->till, row->key))
+			judged.error = TB_ERROR_SERVER_UNREACHABLE;
 		if (judged.error != TB_OK) {
 			tb_outbox_wait_fail(wait, judged.error, judged.json);
 			free(judged.json);

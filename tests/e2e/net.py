@@ -296,6 +296,48 @@ def held_ledger():
             assert till.call('gift_card.create', {'key': 'g', 'amount': 1000})['balance'] == 1000
 
 
+def nobody_knows():
+    """The hub has done it, and the answer is lost with the line: the till is told to ask again, not that it was
+    refused, until somebody knows."""
+    with Hub() as hub:
+        customers = open_shop(hub)
+        line = Line(hub.port)
+        with Till(hub, f'http://127.0.0.1:{line.port}', deadline='20s') as bridge, bridge.connect() as till, \
+                hub.connect() as manager:
+            manager.call('account.adjust', {'key': 'a', 'customer': customers[0], 'unit': 'points', 'delta': 20,
+                                            'reason': 'start'})
+            card = manager.call('gift_card.create', {'key': 'g', 'amount': 1000})['number']
+            till.call('events.subscribe', {'kinds': ['link']})
+            till.call('customer.lookup', {'id': customers[0]})
+            calls = (('reward.deduct', {'key': 'd', 'sale': 'S1', 'customer': customers[0], 'uses': [{'reward': 'euro'}],
+                                        'basket': {'lines': [{'no': 1, 'article': {'code': 'A'}, 'quantity': 1000,
+                                                              'unit_price': 900, 'total': 900}], 'total': 900}}),
+                     ('gift_card.reload', {'key': 'r', 'number': card, 'amount': 500}))
+            for method, params in calls:
+                line.fault = lambda path, method=method: 'lost' if path.endswith(method) else 'reset'
+                refused = till.refusal(method, params)
+                assert refused.code == 'server_unreachable' and refused.data['retryable'], refused
+                line.unplug()
+                while till.call('bridge.status')['link']['state'] != 'down':
+                    till.event('link')
+                for _ in range(3):
+                    refused = till.refusal(method, params)
+                    assert refused.code == 'server_unreachable' and refused.data['retryable'], refused
+                other = till.refusal(method, {**params, 'key': 'another'})
+                assert other.code == 'offline_refused', other
+                line.fault = lambda path: None
+                line.plug_in()
+                while till.call('bridge.status')['link']['state'] != 'up':
+                    till.event('link')
+                told = till.call(method, params)
+                assert till.call(method, params) == told, told
+            balances = manager.call('customer.lookup', {'id': customers[0]})['balances']
+            assert balances['points'] == balances['points_available'] == 20 - COST, balances
+            assert manager.call('gift_card.show', {'number': card})['balance'] == 1500
+            assert till.call('outbox.list') == {'items': []}
+        line.close()
+
+
 # ---- nginx ----
 
 NGINX = '''
@@ -432,6 +474,7 @@ def main():
         tap.run('every fault of a line', every_fault, count * 6 // 10)
         tap.run('a day without', a_day_without, count * 2 // 10)
         tap.run('a hub that cannot reach its ledger', held_ledger)
+        tap.run('what nobody knows is not called refused', nobody_knows)
         tap.run('behind nginx', behind_nginx, count // 10)
         tap.run('behind nginx, TLS and HTTP/2', lambda: behind_nginx(
             max(12, count // 20), certificate(folder, 'nginx')))
