@@ -9,14 +9,6 @@
 
 #define LINE_MAX_BYTES 1024
 
-static enum tb_log_level max_level = TB_LOG_INFO;
-
-void
-tb_log_set_level(enum tb_log_level level)
-{
-	max_level = level;
-}
-
 void
 tb_log(enum tb_log_level level, const char *format, ...)
 {
@@ -26,8 +18,6 @@ tb_log(enum tb_log_level level, const char *format, ...)
 	size_t len;
 	int n;
 
-	if (level > max_level)
-		return;
 	len = (size_t)snprintf(line, sizeof(line), "<%d>", (int)level);
 	va_start(args, format);
 	n = vsnprintf(line + len, sizeof(line) - len - 1, format, args);
@@ -44,11 +34,4 @@ tb_log(enum tb_log_level level, const char *format, ...)
 		/* There is no other place to say it. */
 	}
 	errno = saved;
-}
-
-const char *
-tb_log_mask(const char *secret, char *out)
-{
-	snprintf(out, TB_MASK_TEXT, "[%zu characters]", secret ? strlen(secret) : (size_t)0);
-	return out;
 }

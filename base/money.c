@@ -32,14 +32,6 @@ tb_muldiv_half_up(int64_t a, int64_t b, int64_t c, int64_t *ret)
 }
 
 int
-tb_muldiv_floor(int64_t a, int64_t b, int64_t c, int64_t *ret)
-{
-	tb_i128 p = (tb_i128)a * b;
-
-	return tb_i128_to_i64(p / c - (p % c < 0), ret);
-}
-
-int
 tb_muldiv_ceil(int64_t a, int64_t b, int64_t c, int64_t *ret)
 {
 	tb_i128 p = (tb_i128)a * b;

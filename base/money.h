@@ -13,9 +13,8 @@ typedef __int128 tb_i128;
 /* a * b / c rounded half away from zero (half up for a non-negative a*b); c > 0. */
 int tb_muldiv_half_up(int64_t a, int64_t b, int64_t c, int64_t *ret);
 
-/* a * b / c rounded up (towards +infinity), down (towards -infinity); c > 0. */
+/* a * b / c rounded up (towards +infinity); c > 0. */
 int tb_muldiv_ceil(int64_t a, int64_t b, int64_t c, int64_t *ret);
-int tb_muldiv_floor(int64_t a, int64_t b, int64_t c, int64_t *ret);
 
 int tb_add(int64_t a, int64_t b, int64_t *ret);
 int tb_i128_to_i64(tb_i128 v, int64_t *ret);

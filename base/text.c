@@ -45,16 +45,6 @@ tb_utf8_valid(const char *text, size_t len)
 	return true;
 }
 
-size_t
-tb_utf8_cut(const char *text, size_t len, size_t max)
-{
-	if (len <= max)
-		return len;
-	while (max > 0 && ((unsigned char)text[max] & 0xc0) == 0x80)
-		max--;
-	return max;
-}
-
 /* Most texts are ASCII, which every normal form leaves alone: only its case is folded. NULL when
  * text is not, or without memory. */
 static char *

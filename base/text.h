@@ -9,9 +9,6 @@
 /* Whether the bytes are well-formed UTF-8 (no surrogates, nothing overlong); NUL is a character. */
 bool tb_utf8_valid(const char *text, size_t len);
 
-/* Bytes of the longest prefix of at most max bytes that ends between two characters. */
-size_t tb_utf8_cut(const char *text, size_t len, size_t max);
-
 /* NFC, newly allocated; NULL without memory or when text is not UTF-8. */
 char *tb_text_nfc(const char *text);
 
@@ -23,10 +20,10 @@ char *tb_text_fold(const char *text);
 char *tb_text_fold_search(const char *text);
 
 /*
- * A phone number in E.164 ("+33612345678"): blanks, dots, dashes, slashes and brackets removed, 00
- * as
- * +, a national number completed with the country's prefix (country: "FR", "CH" …). NULL when what
- * is left is not 7 to 15 digits behind a +, or the country is not known and the number is national.
+ * A phone number in E.164 ("+33612345678"): blanks, dots, dashes, slashes and brackets removed,
+ * 00 as +, a national number completed with the country's prefix (country: "FR", "CH" …). NULL when
+ * what is left is not 7 to 15 digits behind a +, or the country is not known and the number is
+ * national.
  */
 char *tb_phone_e164(const char *text, const char *country);
 

@@ -9,8 +9,7 @@
 
 #define TB_USEC_PER_SEC INT64_C(1000000)
 #define TB_USEC_PER_DAY (INT64_C(86400) * TB_USEC_PER_SEC)
-#define TB_TIME_MAX INT64_C(253402300799999999) /* 9999-12-31T23:59:59.999999Z */
-#define TB_TIME_TEXT 128                        /* room for any text written here */
+#define TB_TIME_TEXT 128 /* room for any text written here */
 
 struct tb_date {
 	int year, month, day; /* 1 .. 9999, 1 .. 12, 1 .. 31 */

@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include "base/log.h"
 #include "bridge/conf.h"
 #include "bridge/counter.h"
 #include "bridge/devices.h"

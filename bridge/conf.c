@@ -212,7 +212,6 @@ set_fields(struct tb_conf *conf)
 	conf->country = tb_conf_get(conf, "bridge", "country");
 	conf->connector = tb_conf_get(conf, "loyalty", "connector");
 	(void)tb_duration_parse(tb_conf_get(conf, "loyalty", "deadline"), &conf->deadline_us);
-	conf->http = tb_conf_get(conf, "http", "listen") != NULL;
 }
 
 /* What one key needs of another. */

@@ -41,7 +41,6 @@ struct tb_conf {
 	/* [loyalty] */
 	const char *connector;
 	uint64_t deadline_us;
-	bool http; /* [http] has a `listen` */
 
 	struct tb_conf_range *ranges; /* [codes], in their order */
 	size_t n_ranges;

@@ -350,17 +350,6 @@ tb_events_reaches(const struct tb_events *events, uint64_t after)
 	       after <= events->last;
 }
 
-bool
-tb_events_replay(struct tb_events *events, uint64_t since, tb_event_sink_fn fn, void *userdata)
-{
-	for (size_t i = search(events, since); i < events->n; i++) {
-		const struct kept *kept = at(events, i);
-
-		fn(kept->notice, kept->seq, kept->audience, kept->line, kept->len, userdata);
-	}
-	return tb_events_reaches(events, since);
-}
-
 static int
 load_row(struct tb_events *events, sqlite3_stmt *stmt)
 {

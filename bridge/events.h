@@ -65,8 +65,3 @@ bool tb_events_reaches(const struct tb_events *events, uint64_t after);
 
 /* The number of the last event. */
 uint64_t tb_events_last(const struct tb_events *events);
-
-/* Calls fn for each kept event after since, oldest first. Returns false when some after since are
- * not kept any more. */
-bool tb_events_replay(
-	struct tb_events *events, uint64_t since, tb_event_sink_fn fn, void *userdata);

@@ -8,7 +8,6 @@
 #include <string.h>
 #include "base/log.h"
 #include "base/text.h"
-#include "base/timestamp.h"
 #include "bridge/conf.h"
 #include "bridge/loyalty.h"
 #include "bridge/offline-parts.h"

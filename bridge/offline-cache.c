@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include "base/log.h"
 
 #define KEY_SIZE 32
 #define PRUNE_PIECE 500

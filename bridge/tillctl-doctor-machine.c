@@ -57,8 +57,8 @@ read_line(const struct tillctl_doctor *doctor, char *out, size_t size, const cha
 	return good;
 }
 
-bool
-tillctl_is_there(const struct tillctl_doctor *doctor, const char *path)
+static bool
+is_there(const struct tillctl_doctor *doctor, const char *path)
 {
 	char whole[PATH_MAX];
 
@@ -66,8 +66,9 @@ tillctl_is_there(const struct tillctl_doctor *doctor, const char *path)
 	return access(whole, F_OK) == 0;
 }
 
-bool
-tillctl_runs(const struct tillctl_doctor *doctor, const char *name)
+/* Whether a program of that name runs: the kernel keeps the first 15 characters. */
+static bool
+runs(const struct tillctl_doctor *doctor, const char *name)
 {
 	_cleanup_json_ json_t *entries = tillctl_list(doctor, "/proc");
 	const json_t *entry;
@@ -85,8 +86,9 @@ tillctl_runs(const struct tillctl_doctor *doctor, const char *name)
 	return false;
 }
 
-bool
-tillctl_has_ill(const struct tillctl_doctor *doctor, const char *prefix)
+/* Whether the bridge knows a device whose address begins so and that is not well. */
+static bool
+has_ill(const struct tillctl_doctor *doctor, const char *prefix)
 {
 	const json_t *device;
 	size_t i;
@@ -126,17 +128,16 @@ look_at_programs(struct tillctl_doctor *doctor)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(culprits); i++)
-		if (tillctl_has_ill(doctor, culprits[i].prefix) &&
-			tillctl_runs(doctor, culprits[i].name))
+		if (has_ill(doctor, culprits[i].prefix) && runs(doctor, culprits[i].name))
 			tillctl_find(doctor, TILLCTL_WRONG, "program", culprits[i].name,
 				culprits[i].cure, "%s", culprits[i].what);
-	if (tillctl_has_ill(doctor, "usb:") && tillctl_is_there(doctor, "/sys/module/usblp"))
+	if (has_ill(doctor, "usb:") && is_there(doctor, "/sys/module/usblp"))
 		tillctl_find(doctor, TILLCTL_NOTE, "kernel", "usblp",
 			"address = lp:/dev/usb/lp0 goes through it; address = usb:… takes the "
 			"printer "
 			"from it",
 			"the kernel's printer driver is loaded");
-	if (tillctl_has_ill(doctor, "pcsc:") && tillctl_is_there(doctor, "/sys/module/pn533_usb"))
+	if (has_ill(doctor, "pcsc:") && is_there(doctor, "/sys/module/pn533_usb"))
 		tillctl_find(doctor, TILLCTL_WRONG, "kernel", "pn533_usb",
 			"echo blacklist pn533_usb | sudo tee /etc/modprobe.d/pn533.conf; sudo "
 			"rmmod "
@@ -162,13 +163,13 @@ look_at_rules(struct tillctl_doctor *doctor)
 	static const char *const dirs[] = {"/etc/udev/rules.d", "/usr/lib/udev/rules.d",
 		"/lib/udev/rules.d", "/usr/local/lib/udev/rules.d"};
 	char path[PATH_MAX];
-	bool ill = tillctl_has_ill(doctor, "");
+	bool ill = has_ill(doctor, "");
 
 	if (!has_usb(doctor))
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
 		snprintf(path, sizeof(path), "%s/60-tillbridge.rules", dirs[i]);
-		if (tillctl_is_there(doctor, path)) {
+		if (is_there(doctor, path)) {
 			tillctl_find(doctor, TILLCTL_WELL, "udev", NULL, NULL,
 				"the rules are installed");
 			return;
@@ -252,7 +253,7 @@ look_at_keyboards(struct tillctl_doctor *doctor)
 static void
 look_at_sleep(struct tillctl_doctor *doctor)
 {
-	bool tlp = tillctl_is_there(doctor, "/etc/tlp.conf");
+	bool tlp = is_there(doctor, "/etc/tlp.conf");
 	const json_t *device;
 	size_t i;
 
@@ -322,7 +323,7 @@ look_at_state(struct tillctl_doctor *doctor)
 
 	snprintf(dir, sizeof(dir), "%s", given && *given ? given : STATE_DIR);
 	dir[strcspn(dir, ":")] = '\0';
-	if (!tillctl_is_there(doctor, dir))
+	if (!is_there(doctor, dir))
 		return;
 	look_at_disk(doctor, dir);
 	look_at_mode(doctor, dir, S_IRWXG | S_IRWXO);

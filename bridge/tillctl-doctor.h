@@ -36,9 +36,3 @@ void tillctl_doctor_machine(struct tillctl_doctor *doctor);
 
 /* The names in a folder below the root, sorted; an array, empty when there is none. */
 json_t *tillctl_list(const struct tillctl_doctor *doctor, const char *path);
-/* Whether a program of that name runs (the first 15 characters count, as the kernel keeps them). */
-bool tillctl_runs(const struct tillctl_doctor *doctor, const char *name);
-/* Whether such a path is there, below the root. */
-bool tillctl_is_there(const struct tillctl_doctor *doctor, const char *path);
-/* Whether what the bridge knows holds a device whose address begins so and that is not well. */
-bool tillctl_has_ill(const struct tillctl_doctor *doctor, const char *prefix);

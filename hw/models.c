@@ -25,8 +25,9 @@ static const struct {
 	{"usb", TB_NODE_USB},
 };
 
-unsigned
-tb_node_kind_from_word(const char *word, size_t len)
+/* The bit of a word ("tty"), 0 when it is none. */
+static unsigned
+node_kind_from_word(const char *word, size_t len)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(node_words); i++)
 		if (strlen(node_words[i].word) == len && !memcmp(node_words[i].word, word, len))
@@ -127,7 +128,7 @@ device_nodes(struct reading *reading, const char *value)
 	reading->model.nodes = 0;
 	for (const char *p = value; *p;) {
 		size_t len = strcspn(p, " ");
-		unsigned kind = tb_node_kind_from_word(p, len);
+		unsigned kind = node_kind_from_word(p, len);
 
 		if (!kind) {
 			problem(reading, "node is tty, hidraw, evdev, lp or usb, not ", p);

@@ -27,8 +27,6 @@ enum tb_node_kind {
 	TB_NODE_USB = 1 << 4,    /* the device itself, through libusb */
 };
 
-/* The bit of a word ("tty"), 0 when it is none; and its word. */
-unsigned tb_node_kind_from_word(const char *word, size_t len);
 const char *tb_node_kind_word(enum tb_node_kind kind);
 
 struct tb_model {

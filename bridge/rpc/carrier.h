@@ -42,8 +42,6 @@ uint32_t tb_roles_expand(uint32_t roles);
 /* NULL without memory. id may be NULL. */
 struct tb_request *tb_request_new(
 	struct tb_bridge *bridge, const struct tb_carrier *carrier, void *owner, const char *id);
-/* For a request that never was started. */
-void tb_request_free(struct tb_request *request);
 
 /*
  * Checks who asks and what, then calls the method. name and params may be anything that JSON can

@@ -7,7 +7,6 @@
 #include "bridge/rpc/carrier.h"
 
 #include <string.h>
-#include "base/log.h"
 #include "bridge/conf.h"
 #include "bridge/counter.h"
 #include "bridge/rpc/check.h"
@@ -44,8 +43,8 @@ tb_request_new(
 	return request;
 }
 
-void
-tb_request_free(struct tb_request *request)
+static void
+request_free(struct tb_request *request)
 {
 	if (!request)
 		return;
@@ -60,7 +59,7 @@ static void
 end(struct tb_request *request, const struct tb_reply *reply)
 {
 	request->carrier->done(request, reply);
-	tb_request_free(request);
+	request_free(request);
 }
 
 static const char *

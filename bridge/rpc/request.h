@@ -52,5 +52,3 @@ int tb_rpc_notify(
 /* fn is called once for each connection that ends. */
 typedef void (*tb_client_gone_fn)(uint64_t client, void *userdata);
 void tb_rpc_set_gone(struct tb_rpc *rpc, tb_client_gone_fn fn, void *userdata);
-/* Whether any connection subscribes to that notice now. */
-bool tb_rpc_has_subscriber(struct tb_rpc *rpc, int notice);

@@ -447,15 +447,3 @@ tb_rpc_set_gone(struct tb_rpc *rpc, tb_client_gone_fn fn, void *userdata)
 	rpc->gone = fn;
 	rpc->gone_userdata = userdata;
 }
-
-bool
-tb_rpc_has_subscriber(struct tb_rpc *rpc, int notice)
-{
-	struct tb_client *client;
-
-	tb_list_for_each(client, &rpc->clients, node) {
-		if (client->kinds >> notice & 1)
-			return true;
-	}
-	return false;
-}

@@ -66,7 +66,6 @@ struct tb_shape {
 #define TB_KEY_CHARS 64
 #define TB_ID_CHARS 128
 #define TB_NAME_CHARS 256
-#define TB_TEXT_CHARS 4096
 
 /* Rows, so that a table reads like a schema. n: name, f: flags, p: prose. */
 #define TB_F_STRING(n, f, lo, hi, p) \

@@ -22,8 +22,9 @@ enum {
 	SYSTEM_CODE128
 };
 
-char
-tb_gtin_check(const char *digits, size_t n)
+/* The check digit ('0'..'9') of n digits as EAN, UPC and GS1 compute it. */
+static char
+gtin_check(const char *digits, size_t n)
 {
 	unsigned sum = 0;
 
@@ -55,7 +56,7 @@ encode_gtin(const char *data, size_t len, size_t full, uint8_t system, unsigned 
 		                        : "an ean8 has 7 or 8 digits";
 		return -EINVAL;
 	}
-	check = tb_gtin_check(data, full - 1);
+	check = gtin_check(data, full - 1);
 	if (len == full && data[full - 1] != check) {
 		*ret_why = "its check digit is wrong";
 		return -EINVAL;
@@ -130,7 +131,7 @@ encode_upce(const char *data, size_t len, struct tb_barcode *ret, const char **r
 	} else {
 		return -EINVAL;
 	}
-	long_form[11] = tb_gtin_check(long_form, 11);
+	long_form[11] = gtin_check(long_form, 11);
 	if (check && *check != long_form[11]) {
 		*ret_why = "its check digit is wrong";
 		return -EINVAL;

@@ -20,6 +20,3 @@ int tb_barcode_encode(enum tb_barcode_kind kind, const char *data, size_t len,
 
 /* Dots at GS w `module` (2..6), quiet zones not counted. */
 unsigned tb_barcode_width(const struct tb_barcode *barcode, unsigned module);
-
-/* The check digit ('0'..'9') of n digits as EAN, UPC and GS1 compute it. */
-char tb_gtin_check(const char *digits, size_t n);

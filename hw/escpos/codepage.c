@@ -31,12 +31,6 @@ static const char *const names[TB_PAGE_COUNT] = {
 	[TB_PAGE_8859_15] = "8859-15",
 };
 
-const char *
-tb_page_name(enum tb_page page)
-{
-	return page < TB_PAGE_COUNT ? names[page] : NULL;
-}
-
 int
 tb_page_find(const char *name, enum tb_page *ret)
 {

@@ -33,9 +33,7 @@ enum tb_page {
 	TB_PAGE_COUNT,
 };
 
-/* "858", "8859-15"; static. */
-const char *tb_page_name(enum tb_page page);
-/* The page of a name, -ENOENT when there is none. */
+/* The page of a name ("858", "8859-15"), -ENOENT when there is none. */
 int tb_page_find(const char *name, enum tb_page *ret);
 
 /* The character of a byte, ASCII included; 0 where the page has none. 857 has no € here: only late

@@ -379,18 +379,6 @@ tb_encoded_boundary(const struct tb_encoded *encoded, size_t at)
 }
 
 size_t
-tb_encoded_boundary_before(const struct tb_encoded *encoded, size_t at)
-{
-	size_t i = find_mark(encoded, at);
-
-	if (at == 0 || i == encoded->n_marks)
-		return at;
-	if (encoded->marks[i].text || encoded->marks[i].end == at)
-		return at;
-	return i > 0 ? encoded->marks[i - 1].end : 0;
-}
-
-size_t
 tb_encoded_open(const struct tb_encoded *encoded, size_t taken)
 {
 	return tb_encoded_boundary(encoded, taken) - taken;

@@ -31,7 +31,5 @@ int tb_encode_document(const struct tb_document *document, const struct tb_profi
 
 /* The first place at or behind `at` where no command is open. */
 size_t tb_encoded_boundary(const struct tb_encoded *encoded, size_t at);
-/* The last place at or before `at` where no command is open. */
-size_t tb_encoded_boundary_before(const struct tb_encoded *encoded, size_t at);
 /* How many bytes the command still waits for that is open when `taken` bytes have gone out. */
 size_t tb_encoded_open(const struct tb_encoded *encoded, size_t taken);

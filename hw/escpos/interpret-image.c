@@ -165,8 +165,9 @@ tb_image_raster(struct tb_interpret *in, const uint8_t *bits, unsigned w, unsign
 	tb_image_tell(in, place.x, place.y, w * sx, h * sy);
 }
 
-uint8_t *
-tb_columns_to_rows(const uint8_t *data, unsigned n, unsigned bytes, unsigned sx, unsigned sy)
+/* Columns of 8 * bytes dots, top in bit 7, turned into rows; owned, NULL without memory. */
+static uint8_t *
+columns_to_rows(const uint8_t *data, unsigned n, unsigned bytes, unsigned sx, unsigned sy)
 {
 	size_t stride = ((size_t)n * sx + 7) / 8;
 	uint8_t *rows = calloc((size_t)bytes * 8 * sy, stride);
@@ -199,7 +200,7 @@ tb_image_columns(struct tb_interpret *in, uint8_t mode, const uint8_t *data, uns
 	n = TB_MIN(n, TB_CANVAS_WIDTH_MAX);
 	if (n == 0)
 		return;
-	rows = tb_columns_to_rows(data, n, bytes, sx, sy);
+	rows = columns_to_rows(data, n, bytes, sx, sy);
 	if (rows)
 		tb_line_strip(in, rows, n * sx, bytes * 8 * sy);
 	else
@@ -301,7 +302,7 @@ take_dots(const uint8_t *data, size_t len, unsigned w, unsigned h, bool columns)
 
 	if (w == 0 || h == 0 || w > SIDE_MAX || h > SIDE_MAX || len < size)
 		return NULL;
-	return columns ? tb_columns_to_rows(data, w, (h + 7) / 8, 1, 1) : copy_rows(data, size);
+	return columns ? columns_to_rows(data, w, (h + 7) / 8, 1, 1) : copy_rows(data, size);
 }
 
 /* fn 112, 113: a picture for fn 50. body is m fn a bx by c xL xH yL yH d. */
@@ -413,7 +414,7 @@ tb_image_fs_q(struct tb_interpret *in, const uint8_t *bytes, size_t len)
 		if (size > len - at)
 			return false;
 		if (x > 0 && y > 0 && x * 8 <= SIDE_MAX && y * 8 <= SIDE_MAX)
-			keep(in, KIND_OLD_NV | n, tb_columns_to_rows(bytes + at, x * 8, y, 1, 1),
+			keep(in, KIND_OLD_NV | n, columns_to_rows(bytes + at, x * 8, y, 1, 1),
 				x * 8, y * 8);
 		at += size;
 	}
@@ -436,7 +437,7 @@ tb_image_gs_star(struct tb_interpret *in, const uint8_t *bytes, size_t len)
 
 	if (x == 0 || y == 0 || len < 4 + (size_t)x * y * 8)
 		return false;
-	keep(in, KIND_OLD_DOWNLOAD, tb_columns_to_rows(bytes + 4, x * 8, y, 1, 1), x * 8, y * 8);
+	keep(in, KIND_OLD_DOWNLOAD, columns_to_rows(bytes + 4, x * 8, y, 1, 1), x * 8, y * 8);
 	return true;
 }
 

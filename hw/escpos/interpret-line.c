@@ -30,12 +30,6 @@ tb_line_area(const struct tb_interpret *in)
 	return in->area_width ? TB_MIN(in->area_width, room) : room;
 }
 
-bool
-tb_line_empty(const struct tb_interpret *in)
-{
-	return in->n_items == 0 && in->pos == 0;
-}
-
 struct tb_element *
 tb_element_copy(const struct tb_element *element)
 {

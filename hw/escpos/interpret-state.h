@@ -216,7 +216,6 @@ void tb_star_byte(struct tb_interpret *in, uint8_t byte);
 /* Dots of n motion units (GS P). */
 unsigned tb_units(const struct tb_interpret *in, unsigned n, bool across);
 unsigned tb_line_area(const struct tb_interpret *in);
-bool tb_line_empty(const struct tb_interpret *in);
 void tb_line_cell(struct tb_interpret *in, uint32_t character, bool wide);
 void tb_line_strip(struct tb_interpret *in, uint8_t *bits, unsigned w, unsigned h);
 /* Tells an element that has no place on the paper, behind what the line already holds. */
@@ -283,9 +282,6 @@ bool tb_image_fs_q(struct tb_interpret *in, const uint8_t *bytes, size_t len);
 bool tb_image_fs_p(struct tb_interpret *in, const uint8_t *bytes, size_t len);
 bool tb_image_gs_star(struct tb_interpret *in, const uint8_t *bytes, size_t len);
 bool tb_image_gs_slash(struct tb_interpret *in, const uint8_t *bytes, size_t len);
-/* Columns of 8 * bytes dots, top in bit 7, turned into rows; owned, NULL without memory. */
-uint8_t *tb_columns_to_rows(
-	const uint8_t *data, unsigned n, unsigned bytes, unsigned sx, unsigned sy);
 
 /* interpret-code.c: bars and squares */
 /* m of GS k; false: what it is to print cannot be. */

@@ -60,8 +60,9 @@ static int TB_PRINTF(3, 4) refuse(struct builder *b, int error, const char *form
 	return error;
 }
 
-unsigned
-tb_layout_columns(const struct tb_layout *layout, unsigned font)
+/* Characters of a font (0 A, 1 B) that stand in a line at width 1. */
+static unsigned
+columns_of(const struct tb_layout *layout, unsigned font)
 {
 	const struct tb_profile_font *fonts = layout->profile->fonts;
 
@@ -136,7 +137,7 @@ lay_text(struct builder *b, const struct tb_block *block)
 {
 	struct tb_layout *layout = b->layout;
 	const struct tb_text_style *style = &block->text.style;
-	size_t columns = TB_MAX(tb_layout_columns(layout, style->font) / style->width, 1u);
+	size_t columns = TB_MAX(columns_of(layout, style->font) / style->width, 1u);
 	const char *text = block->text.text;
 
 	for (;;) {
@@ -306,7 +307,7 @@ lay_columns(struct builder *b, const struct tb_block *block)
 	struct cell cells[TB_DOCUMENT_COLUMNS_MAX] = {0};
 	size_t n = block->columns.n, end;
 	bool more = true;
-	int r = cell_widths(b, block, tb_layout_columns(layout, 0), widths);
+	int r = cell_widths(b, block, columns_of(layout, 0), widths);
 
 	for (size_t i = 0; i < n && r == 0; i++) {
 		cells[i].rest = block->columns.cells[i].text;
@@ -340,7 +341,7 @@ static int
 lay_rule(struct builder *b, const struct tb_block *block)
 {
 	static const struct tb_text_style plain = {.width = 1, .height = 1};
-	size_t first = b->layout->n_glyphs, n = tb_layout_columns(b->layout, 0);
+	size_t first = b->layout->n_glyphs, n = columns_of(b->layout, 0);
 	int r = tb_text_blanks(b->layout, n);
 
 	if (r < 0)

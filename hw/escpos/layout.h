@@ -97,6 +97,3 @@ struct tb_layout {
 int tb_layout_init(struct tb_layout *layout, const struct tb_document *document,
 	const struct tb_profile *profile, struct tb_print_report *report, char **ret_why);
 void tb_layout_done(struct tb_layout *layout);
-
-/* Characters of a font (0 A, 1 B) that stand in a line at width 1. */
-unsigned tb_layout_columns(const struct tb_layout *layout, unsigned font);

@@ -17,7 +17,6 @@ struct tb_device {
 	struct tb_interpret *in;
 	struct tb_buf buffer;
 	uint64_t printed; /* bytes */
-	size_t next_fault[TB_DEVICE_FAULTS];
 	bool fault_done[TB_DEVICE_FAULTS];
 
 	bool paper_out, paper_low, cover_open, cutter_jam, offline, off, drawer_open;

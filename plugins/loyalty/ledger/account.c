@@ -176,8 +176,8 @@ tb_customer_set_last_passage(struct tb_customer *c, int64_t at, const char *text
 
 /* ---- entries ------------------------------------------------------------------------------ */
 
-const char *
-tb_unit_word(enum tb_unit unit)
+static const char *
+unit_word(enum tb_unit unit)
 {
 	return unit == TB_UNIT_POINTS ? "points" : "wallet";
 }
@@ -200,7 +200,7 @@ effect_text(char kind, int64_t owner, const char *effect, enum tb_unit unit, int
 	char *to = stpcpy(out, tb_id_format(kind, owner, id));
 
 	to = stpcpy(stpcpy(to, "/"), effect);
-	to = stpcpy(stpcpy(to, "/"), tb_unit_word(unit));
+	to = stpcpy(stpcpy(to, "/"), unit_word(unit));
 	stpcpy(stpcpy(to, "/"), tb_id_format('n', n, id) + 2);
 }
 
@@ -237,7 +237,7 @@ tb_entry_add(struct tb_operation *op, struct tb_customer *c, const struct tb_ent
 		"INSERT INTO entries(customer, unit, kind, delta, lot, passage, reservation, sale,"
 		" reward, effect, at, received_at, by, reason)"
 		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-		V_INT(c->id), V_TEXT(tb_unit_word(e->unit)), V_TEXT(tb_entry_word(e->kind)),
+		V_INT(c->id), V_TEXT(unit_word(e->unit)), V_TEXT(tb_entry_word(e->kind)),
 		V_INT(e->delta), V_ID(e->lot), V_ID(e->passage), V_ID(e->reservation),
 		V_TEXT(e->sale), V_TEXT(e->reward), V_TEXT(effect), V_INT(e->at ? e->at : op->now),
 		V_INT(op->now), V_TEXT(tb_op_by(op)), V_TEXT(e->reason));

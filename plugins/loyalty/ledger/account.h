@@ -77,7 +77,6 @@ enum tb_entry_kind {
 	TB_ENTRY_TRANSFER,
 };
 
-const char *tb_unit_word(enum tb_unit unit);
 const char *tb_entry_word(enum tb_entry_kind kind);
 
 struct tb_entry {

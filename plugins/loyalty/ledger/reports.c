@@ -50,8 +50,8 @@ tb_period_read(struct tb_operation *op, struct tb_period *ret)
 	return ret->to < ret->from ? tb_refuse_at(op, "/to", "before_from") : 0;
 }
 
-bool
-tb_period_site(const struct tb_period *period, const char *site)
+static bool
+is_of_site(const struct tb_period *period, const char *site)
 {
 	json_t *value;
 	size_t i;
@@ -119,7 +119,7 @@ read_passages(struct summary *s)
 	for (; r > 0; r = tb_rows_next(rows)) {
 		int e;
 
-		if (!tb_period_site(&s->period, tb_rows_text(rows, 2)))
+		if (!is_of_site(&s->period, tb_rows_text(rows, 2)))
 			continue;
 		s->points += tb_rows_int(rows, 3);
 		s->wallet += tb_rows_int(rows, 4);
@@ -150,7 +150,7 @@ count_customers(struct summary *s, int64_t *ret_new, int64_t *ret_known)
 	for (; r > 0; r = tb_rows_next(rows)) {
 		int64_t customer = tb_rows_int(rows, 0);
 
-		if (customer == last || !tb_period_site(&s->period, tb_rows_text(rows, 1)))
+		if (customer == last || !is_of_site(&s->period, tb_rows_text(rows, 1)))
 			continue;
 		last = customer;
 		*(tb_rows_int(rows, 2) ? ret_known : ret_new) += 1;
@@ -169,7 +169,7 @@ loyalty_cost(struct summary *s, int64_t *ret)
 
 	*ret = 0;
 	for (; r > 0; r = tb_rows_next(rows))
-		if (tb_period_site(&s->period, tb_rows_text(rows, 0)))
+		if (is_of_site(&s->period, tb_rows_text(rows, 0)))
 			*ret += tb_rows_int(rows, 1);
 	return r;
 }
@@ -216,7 +216,7 @@ write_movements(struct summary *s, struct tb_jsonw *w)
 		V_INT(s->period.from), V_INT(s->period.to));
 
 	for (; r > 0; r = tb_rows_next(rows)) {
-		if (!tb_period_site(&s->period, tb_rows_text(rows, 0)))
+		if (!is_of_site(&s->period, tb_rows_text(rows, 0)))
 			continue;
 		points += tb_rows_int(rows, 1);
 		wallet += tb_rows_int(rows, 2);

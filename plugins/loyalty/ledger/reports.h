@@ -11,4 +11,3 @@ struct tb_period {
 
 /* The parameters from, to (open when absent) and sites; a bare date is a day of the shop. */
 int tb_period_read(struct tb_operation *op, struct tb_period *ret);
-bool tb_period_site(const struct tb_period *period, const char *site);

@@ -64,7 +64,6 @@ tb_bill_base(const struct tb_bill_line *line)
 
 /* The index's number of a name as the program spells it or folds to; TB_NO_NAME. */
 uint32_t tb_match_name(const struct tb_program *program, const char *text);
-bool tb_match_ids(const struct tb_names *names, uint32_t id);
 /* Whether the line's article or category is among them; both empty: every line is. */
 bool tb_match_scope(const struct tb_bill_line *line, const struct tb_names *articles,
 	const struct tb_names *categories);

@@ -79,8 +79,8 @@ tb_match_name(const struct tb_program *program, const char *text)
 	return found ? (uint32_t)(found - index->folded) : TB_NO_NAME;
 }
 
-bool
-tb_match_ids(const struct tb_names *names, uint32_t id)
+static bool
+has_id(const struct tb_names *names, uint32_t id)
 {
 	if (id == TB_NO_NAME)
 		return false;
@@ -96,7 +96,7 @@ tb_match_scope(const struct tb_bill_line *line, const struct tb_names *articles,
 {
 	if (articles->count == 0 && categories->count == 0)
 		return true;
-	return tb_match_ids(articles, line->name) || tb_match_ids(categories, line->category);
+	return has_id(articles, line->name) || has_id(categories, line->category);
 }
 
 bool

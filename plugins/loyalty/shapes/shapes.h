@@ -88,7 +88,6 @@ struct tb_basket_articles {
 int tb_basket_articles_find(struct tb_line *lines, size_t n_lines, enum tb_reference first,
 	tb_article_find_fn fn, void *userdata, struct tb_basket_articles *ret);
 void tb_basket_articles_done(struct tb_basket_articles *articles);
-#define _cleanup_basket_articles_ _cleanup_(tb_basket_articles_done)
 
 /*
  * The uses of a reservation, kind and code set, coupon and gift_card still NULL: the caller looks

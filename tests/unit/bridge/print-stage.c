@@ -3,7 +3,6 @@
 
 #include "tests/unit/bridge/print-stage.h"
 
-#include "base/jsonw.h"
 #include "bridge/devices.h"
 #include "bridge/events.h"
 #include "bridge/loyalty.h"

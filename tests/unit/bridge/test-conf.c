@@ -103,7 +103,6 @@ none_at_all(void **state)
 	assert_int_equal(conf->deadline_us, 2000000);
 	assert_int_equal(conf->n_devices, 0);
 	assert_false(conf->has_access);
-	assert_false(conf->http);
 }
 
 static void
@@ -129,7 +128,6 @@ all_of_it(void **state)
 	assert_string_equal(conf->product_reference, "ean");
 	assert_string_equal(conf->connector, "hub");
 	assert_int_equal(conf->deadline_us, 500000);
-	assert_true(conf->http);
 	assert_string_equal(tb_conf_get(conf, "hub", "ca_file"), "/c");
 	assert_null(tb_conf_get(conf, "http", "key"));
 	assert_int_equal(conf->n_ranges, 4);

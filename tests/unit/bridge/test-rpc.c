@@ -13,7 +13,6 @@
 
 #include "bridge/conf.h"
 #include "bridge/rpc/methods.h"
-#include "bridge/rpc/rpc.h"
 #include "tests/unit/bridge/rpc-stage.h"
 #include "tests/virtual-loop.h"
 

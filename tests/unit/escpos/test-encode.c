@@ -565,8 +565,6 @@ test_boundaries(void **state)
 	assert_int_equal(tb_encoded_boundary(&b->encoded, 2), 2);
 	assert_int_equal(tb_encoded_boundary(&b->encoded, 5), 7);
 	assert_int_equal(tb_encoded_boundary(&b->encoded, 11), 11);
-	assert_int_equal(tb_encoded_boundary_before(&b->encoded, 9), 7);
-	assert_int_equal(tb_encoded_boundary_before(&b->encoded, 11), 11);
 	assert_int_equal(tb_encoded_open(&b->encoded, 8), 2);
 	assert_int_equal(tb_encoded_open(&b->encoded, 11), 0);
 	assert_int_equal(tb_encoded_open(&b->encoded, 13), 0);
