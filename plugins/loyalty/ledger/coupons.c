@@ -3,6 +3,7 @@
 
 #include "plugins/loyalty/ledger/coupons.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define CODE_PREFIX "TBC-"
@@ -119,6 +120,36 @@ load_facts(struct tb_operation *op, const struct tb_customer *c, const char *rul
 	return 0;
 }
 
+/*
+ * How often he had reached N before the rule first looked at him, kept beside what he had of
+ * rewards: who comes for years does not get all at once when a shop begins with coupons.
+ */
+static int
+load_before(struct tb_operation *op, struct tb_customer *c, const struct tb_coupon_rule *rule,
+	struct tb_coupon_facts *facts)
+{
+	_cleanup_rows_ struct tb_rows *rows = NULL;
+	_cleanup_free_ char *name = NULL;
+	int r;
+
+	if (asprintf(&name, "coupon\x1f%s", rule->id) < 0)
+		return -ENOMEM;
+	r = tb_store_get(op->store, &rows,
+		"SELECT taken FROM reward_counts WHERE customer = ?1 AND reward = ?2", V_INT(c->id),
+		V_TEXT(name));
+	if (r > 0)
+		facts->before = tb_rows_int(rows, 0);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	facts->before = rule->n > 0 ? (facts->counted - 1) / rule->n : 0;
+	c->flags |= TB_CUSTOMER_COUNTS;
+	r = tb_store_run(op->store,
+		"INSERT INTO reward_counts(customer, reward, taken, held, welcome)"
+		" VALUES(?1, ?2, ?3, 0, 0)",
+		V_INT(c->id), V_TEXT(name), V_INT(facts->before));
+	return r < 0 ? r : 0;
+}
+
 static struct tb_coupon_facts
 facts_of(const struct tb_operation *op, const struct tb_customer *c)
 {
@@ -145,6 +176,8 @@ issue_due(struct tb_operation *op, const struct tb_program *program,
 	int64_t due;
 	int r = load_facts(op, c, rule->id, &facts);
 
+	if (r >= 0 && rule->on == TB_COUPON_EVERY_N)
+		r = load_before(op, c, rule, &facts);
 	if (r < 0)
 		return r;
 	due = tb_rules_coupons_due(program, rule, &facts);
@@ -181,15 +214,15 @@ tb_coupons_issue_dated(struct tb_operation *op, struct tb_customer *c)
 }
 
 int
-tb_coupons_issue_earned(
-	struct tb_operation *op, struct tb_customer *c, int64_t passage, struct tb_jsonw *w)
+tb_coupons_issue_earned(struct tb_operation *op, struct tb_customer *c, int64_t passage,
+	bool counted, struct tb_jsonw *w)
 {
 	const struct tb_program_version *v = tb_program_now(op->ledger);
 	struct tb_coupon_facts facts;
 	int r = 0;
 
 	tb_jsonw_array(w, "coupons");
-	if (c && v->has_every_n_coupons) {
+	if (c && counted && v->has_every_n_coupons) {
 		facts = facts_of(op, c);
 		for (size_t i = 0; r >= 0 && i < v->program->n_coupons; i++)
 			if (v->program->coupons[i].on == TB_COUPON_EVERY_N)

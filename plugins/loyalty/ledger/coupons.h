@@ -27,8 +27,8 @@ int tb_coupon_find(
 /* Issues what rules by birthday and absence owe the customer now. */
 int tb_coupons_issue_dated(struct tb_operation *op, struct tb_customer *c);
 /* Issues what the rules by passages owe after this one, and writes them as the member coupons. */
-int tb_coupons_issue_earned(
-	struct tb_operation *op, struct tb_customer *c, int64_t passage, struct tb_jsonw *w);
+int tb_coupons_issue_earned(struct tb_operation *op, struct tb_customer *c, int64_t passage,
+	bool counted, struct tb_jsonw *w);
 /* The sale is undone: what it earned and nobody used is withdrawn. */
 int tb_coupons_revoke(struct tb_operation *op, int64_t passage);
 

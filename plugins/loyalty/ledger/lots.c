@@ -48,10 +48,13 @@ grow(struct open_lots *open)
 	return 0;
 }
 
-/* The customer's lots of which something is free; of one passage alone when it is not 0. */
+#define ANY_LOT INT64_C(0)
+#define LOTS_OF_VOIDED INT64_C(-1) /* of sales that are voided: what came back to them */
+
+/* The customer's lots of which something is free: those of one passage, any, or of voided ones. */
 static int
-open_lots_load(struct tb_operation *op, const struct tb_customer *c, int64_t passage,
-	struct open_lots *ret)
+open_lots_load(
+	struct tb_operation *op, const struct tb_customer *c, int64_t which, struct open_lots *ret)
 {
 	_cleanup_rows_ struct tb_rows *rows = NULL;
 	int r;
@@ -60,15 +63,17 @@ open_lots_load(struct tb_operation *op, const struct tb_customer *c, int64_t pas
 	if (!(c->flags & TB_CUSTOMER_LOTS))
 		return 0;
 	r = tb_store_get(op->store, &rows,
-		"SELECT id, remaining - held, expires_at, passage FROM lots"
-		" WHERE customer = ?1 AND remaining > 0 ORDER BY expires_at, id",
-		V_INT(c->id));
+		"SELECT id, remaining - held, expires_at FROM lots"
+		" WHERE customer = ?1 AND remaining > 0 AND (?2 = 0 OR passage = ?2 OR (?2 = -1"
+		" AND passage IN (SELECT id FROM passages WHERE id = lots.passage AND state = "
+		"'reversed'))) ORDER BY expires_at, id",
+		V_INT(c->id), V_INT(which));
 	for (; r > 0; r = tb_rows_next(rows)) {
 		int e = grow(ret);
 
 		if (e < 0)
 			return e;
-		if (tb_rows_int(rows, 1) <= 0 || (passage && tb_rows_int(rows, 3) != passage))
+		if (tb_rows_int(rows, 1) <= 0)
 			continue;
 		ret->ids[ret->n] = tb_rows_int(rows, 0);
 		ret->lots[ret->n++] = (struct tb_lot){
@@ -77,24 +82,147 @@ open_lots_load(struct tb_operation *op, const struct tb_customer *c, int64_t pas
 	return r;
 }
 
-/* Takes `amount` off what remains, first to expire first; ret_missing is what no lot held. */
+/* ---- draws of points that are taken back --------------------------------------------------- */
+
+/*
+ * A use has drawn points of a sale that is now taken back: other points pay for it. The draw then
+ * moves to the lot that paid, so that what the use gives back one day are that lot's points, with
+ * its end. Of a use that is only held it is the freezing that moves.
+ */
+struct drawn {
+	int64_t use, lot, amount;
+	bool held;
+};
+
+struct draws {
+	struct drawn *items;
+	size_t n;
+};
+
+static void
+draws_done(struct draws *draws)
+{
+	free(draws->items);
+}
+
+#define _cleanup_draws_ _cleanup_(draws_done)
+
 static int
-take_off(struct tb_operation *op, const struct tb_customer *c, int64_t passage, int64_t amount,
-	int64_t *ret_missing)
+append_draw(struct draws *draws, struct tb_rows *rows)
+{
+	struct drawn *items = reallocarray(draws->items, draws->n + 1, sizeof(*items));
+
+	if (!items)
+		return -ENOMEM;
+	draws->items = items;
+	items[draws->n++] = (struct drawn){
+		.use = tb_rows_int(rows, 0),
+		.lot = tb_rows_int(rows, 1),
+		.amount = tb_rows_int(rows, 2),
+		.held = tb_rows_int(rows, 3) != 0,
+	};
+	return 0;
+}
+
+/* What his uses have drawn of one passage's points, or of those of all voided ones. */
+static int
+draws_load(struct tb_operation *op, const struct tb_customer *c, int64_t which, struct draws *ret)
+{
+	_cleanup_rows_ struct tb_rows *rows = NULL;
+	int r;
+
+	r = tb_store_get(op->store, &rows,
+		"SELECT d.use, d.lot, d.amount, u.state = 'held' FROM (SELECT u.id, u.state FROM"
+		" passages p JOIN uses u ON u.passage = p.id WHERE p.customer = ?1 UNION ALL"
+		" SELECT u.id, u.state FROM reservations r JOIN uses u ON u.reservation = r.id"
+		" WHERE r.customer = ?1 AND r.state = 'held') AS u JOIN draws d ON d.use = u.id"
+		" JOIN lots l ON l.id = d.lot WHERE u.state IN ('committed', 'held')"
+		" AND (l.passage = ?2 OR (?2 = -1 AND l.passage IN (SELECT id FROM passages"
+		" WHERE id = l.passage AND state = 'reversed'))) ORDER BY d.use, d.lot",
+		V_INT(c->id), V_INT(which));
+	for (; r > 0; r = tb_rows_next(rows)) {
+		int e = append_draw(ret, rows);
+
+		if (e < 0)
+			return e;
+	}
+	return r;
+}
+
+static int
+move_draw(struct tb_operation *op, const struct drawn *d, int64_t lot, int64_t amount)
+{
+	int r = tb_store_run(op->store,
+		"UPDATE draws SET amount = amount - ?3 WHERE use = ?1 AND lot = ?2", V_INT(d->use),
+		V_INT(d->lot), V_INT(amount));
+
+	if (r >= 0 && d->amount == amount)
+		r = tb_store_run(op->store,
+			"DELETE FROM draws WHERE use = ?1 AND lot = ?2 AND amount = 0",
+			V_INT(d->use), V_INT(d->lot));
+	if (r >= 0 && lot)
+		r = tb_store_run(op->store,
+			"INSERT INTO draws(use, lot, amount) VALUES(?1, ?2, ?3)"
+			" ON CONFLICT(use, lot) DO UPDATE SET amount = draws.amount + "
+			"excluded.amount",
+			V_INT(d->use), V_INT(lot), V_INT(amount));
+	if (r >= 0 && d->held)
+		r = tb_store_run(op->store,
+			"UPDATE lots SET remaining = remaining - ?2, held = held - ?2"
+			" WHERE id = ?1",
+			V_INT(d->lot), V_INT(amount));
+	if (r >= 0 && d->held && lot)
+		r = tb_store_run(op->store,
+			"UPDATE lots SET remaining = remaining + ?2, held = held + ?2"
+			" WHERE id = ?1",
+			V_INT(lot), V_INT(amount));
+	return r < 0 ? r : 0;
+}
+
+/* `amount` of the draws was paid by that lot, by points that never end when it is 0. */
+static int
+draws_move(struct tb_operation *op, struct draws *draws, int64_t lot, int64_t amount)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && amount > 0 && i < draws->n; i++) {
+		struct drawn *d = &draws->items[i];
+		int64_t part = TB_MIN(amount, d->amount);
+
+		if (part <= 0 || d->lot == lot)
+			continue;
+		r = move_draw(op, d, lot, part);
+		d->amount -= part;
+		amount -= part;
+	}
+	return r < 0 ? r : 0;
+}
+
+/*
+ * Takes `amount` off what remains, first to expire first; ret_missing is what no lot held. Where
+ * draws are given, the lots pay for them.
+ */
+static int
+take_off(struct tb_operation *op, const struct tb_customer *c, int64_t which, int64_t amount,
+	struct draws *draws, int64_t *ret_missing)
 {
 	_cleanup_open_lots_ struct open_lots open = {};
 	int r;
 
 	*ret_missing = amount;
-	r = open_lots_load(op, c, passage, &open);
+	r = open_lots_load(op, c, which, &open);
 	if (r < 0 || open.n == 0 || amount <= 0)
 		return r;
 	r = tb_rules_lots_take(open.lots, open.n, amount, open.takes, ret_missing);
-	for (size_t i = 0; r >= 0 && i < open.n; i++)
-		if (open.takes[i] > 0)
-			r = tb_store_run(op->store,
-				"UPDATE lots SET remaining = remaining - ?2 WHERE id = ?1",
-				V_INT(open.ids[i]), V_INT(open.takes[i]));
+	for (size_t i = 0; r >= 0 && i < open.n; i++) {
+		if (open.takes[i] <= 0)
+			continue;
+		r = tb_store_run(op->store,
+			"UPDATE lots SET remaining = remaining - ?2 WHERE id = ?1",
+			V_INT(open.ids[i]), V_INT(open.takes[i]));
+		if (r >= 0 && draws)
+			r = draws_move(op, draws, open.ids[i], open.takes[i]);
+	}
 	return r < 0 ? r : 0;
 }
 
@@ -119,7 +247,8 @@ int
 tb_lots_fit(struct tb_operation *op, struct tb_customer *c)
 {
 	_cleanup_rows_ struct tb_rows *rows = NULL;
-	int64_t excess, missing;
+	_cleanup_draws_ struct draws draws = {};
+	int64_t excess;
 	int r;
 
 	if (!(c->flags & TB_CUSTOMER_LOTS))
@@ -131,7 +260,12 @@ tb_lots_fit(struct tb_operation *op, struct tb_customer *c)
 		return r;
 	excess = (r > 0 ? tb_rows_int(rows, 0) : 0) - TB_MAX(c->points, INT64_C(0));
 	tb_rows_donep(&rows);
-	return take_off(op, c, 0, excess, &missing);
+	if (excess <= 0)
+		return 0;
+	r = take_off(op, c, LOTS_OF_VOIDED, excess, NULL, &excess);
+	if (r >= 0 && excess > 0)
+		r = draws_load(op, c, LOTS_OF_VOIDED, &draws);
+	return r < 0 || excess <= 0 ? r : take_off(op, c, ANY_LOT, excess, &draws, &excess);
 }
 
 int
@@ -169,22 +303,36 @@ never_ending_of(struct tb_operation *op, const struct tb_customer *c, int64_t pa
 	return r < 0 ? r : 0;
 }
 
+/* Takes back points of a passage: its own, those that never end, and then what there is. */
+static int
+take_back(struct tb_operation *op, struct tb_customer *c, int64_t passage, int64_t amount)
+{
+	_cleanup_draws_ struct draws draws = {};
+	int64_t debt = TB_MAX(amount - c->points, INT64_C(0)), endless, missing;
+	int r = take_off(op, c, passage, amount, NULL, &missing);
+
+	if (r >= 0)
+		r = never_ending_of(op, c, passage, &endless);
+	if (r < 0)
+		return r;
+	missing -= TB_MIN(missing, endless);
+	if (missing <= 0)
+		return 0;
+	r = draws_load(op, c, passage, &draws);
+	if (r >= 0)
+		r = take_off(op, c, ANY_LOT, missing, &draws, &missing);
+	/* What no lot paid was paid by points that never end, but for what nobody could pay. */
+	return r < 0 ? r : draws_move(op, &draws, 0, missing - debt);
+}
+
 int
 tb_points_debit(struct tb_operation *op, struct tb_customer *c, const struct tb_entry *entry,
 	int64_t passage)
 {
-	int64_t missing = -entry->delta, endless;
-	int r = 0;
+	int64_t missing;
+	int r = passage ? take_back(op, c, passage, -entry->delta)
+	                : take_off(op, c, ANY_LOT, -entry->delta, NULL, &missing);
 
-	if (passage) {
-		r = take_off(op, c, passage, missing, &missing);
-		if (r >= 0)
-			r = never_ending_of(op, c, passage, &endless);
-		if (r >= 0)
-			missing -= TB_MIN(missing, endless);
-	}
-	if (r >= 0)
-		r = take_off(op, c, 0, missing, &missing);
 	return r < 0 ? r : tb_entry_add(op, c, entry);
 }
 
@@ -197,7 +345,7 @@ tb_lots_hold(struct tb_operation *op, struct tb_customer *c, int64_t use, int64_
 	int64_t missing;
 	int r;
 
-	r = open_lots_load(op, c, 0, &open);
+	r = open_lots_load(op, c, ANY_LOT, &open);
 	if (r < 0 || open.n == 0 || points <= 0)
 		return r;
 	r = tb_rules_lots_take(open.lots, open.n, points, open.takes, &missing);

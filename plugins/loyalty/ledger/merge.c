@@ -90,6 +90,9 @@ move_accounts(struct merging *m)
 	m->into.counted += m->from.counted;
 	m->into.flags |= m->from.flags;
 	m->into.due_at = TB_MIN(m->into.due_at, m->from.due_at);
+	/* Who was brought by somebody is so still, until his first passage. */
+	if (!m->into.sponsor)
+		m->into.sponsor = m->from.sponsor;
 	m->from.passages = m->from.counted = m->from.flags = 0;
 	m->from.due_at = INT64_MAX;
 	r = tb_store_run(m->op->store,

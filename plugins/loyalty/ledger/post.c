@@ -501,7 +501,7 @@ write_answer(struct posting *p)
 	_cleanup_buf_ struct tb_buf coupons = TB_BUF_INIT(0);
 	struct tb_jsonw cw = TB_JSONW(&coupons), w = TB_JSONW(p->op->out);
 	struct tb_customer *c = customer(p);
-	int r = tb_coupons_issue_earned(p->op, c, p->id, &cw);
+	int r = tb_coupons_issue_earned(p->op, c, p->id, p->earned.counted, &cw);
 
 	if (r >= 0 && c)
 		r = tb_customer_is_due(p->op, c) ? tb_customer_settle(p->op, c)

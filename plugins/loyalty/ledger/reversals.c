@@ -306,8 +306,12 @@ void_passage(struct reversing *v)
 {
 	struct tb_customer *c = &v->customer;
 	int64_t before_points = c->points, before_wallet = c->wallet;
-	int r = invert_entries(v);
+	/* It is voided first: what its points paid for looks for other points. */
+	int r = tb_store_run(v->op->store, "UPDATE passages SET state = 'reversed' WHERE id = ?1",
+		V_INT(v->passage.id));
 
+	if (r >= 0)
+		r = invert_entries(v);
 	if (r < 0)
 		return r;
 	v->points = before_points - c->points;
@@ -317,10 +321,6 @@ void_passage(struct reversing *v)
 		r = release_hold(v);
 	if (r >= 0)
 		r = tb_coupons_revoke(v->op, v->passage.id);
-	if (r >= 0)
-		r = tb_store_run(v->op->store,
-			"UPDATE passages SET state = 'reversed' WHERE id = ?1",
-			V_INT(v->passage.id));
 	if (r >= 0 && !v->has_customer)
 		return uncount_anonymous(v);
 	if (r < 0)

@@ -178,7 +178,7 @@ static const char step_1[] =
 	" amount INTEGER NOT NULL,"
 	" PRIMARY KEY(use, lot)) STRICT, WITHOUT ROWID;"
 
-	/* What a customer has had of rewards that are counted: every-N and welcome. */
+	/* What a customer has had of what is counted: every-N and welcome rewards, coupons by N. */
 	"CREATE TABLE reward_counts("
 	" customer INTEGER NOT NULL REFERENCES customers,"
 	" reward TEXT NOT NULL,"

@@ -217,6 +217,7 @@ coupon_spend(struct tb_operation *op, const struct tb_used *used)
 		V_INT(used->coupon));
 }
 
+/* One that was earned by a sale which is voided itself has nothing to come back to. */
 static int
 coupon_back(struct tb_operation *op, const struct tb_used *used)
 {
@@ -229,6 +230,12 @@ coupon_back(struct tb_operation *op, const struct tb_used *used)
 		" state = CASE WHEN state = 'used' THEN 'live' ELSE state END"
 		" WHERE id = ?1 AND state <> 'revoked'",
 		V_INT(used->coupon));
+	if (r > 0)
+		r = tb_store_run(op->store,
+			"UPDATE coupons SET state = 'revoked', uses_left = 0 WHERE id = ?1"
+			" AND passage IN (SELECT id FROM passages WHERE id = coupons.passage"
+			" AND state = 'reversed')",
+			V_INT(used->coupon));
 	return r < 0 ? r : 0;
 }
 

@@ -60,14 +60,20 @@ unseen_due(const struct tb_program *program, const struct tb_coupon_facts *facts
 	       facts->last_issued_us < facts->last_passage_us;
 }
 
+/* What a voided passage brought, and was used, is not owed again. */
+static int64_t
+nth_due(const struct tb_coupon_facts *facts, int64_t n)
+{
+	return n > 0 ? TB_MAX(facts->counted / n - facts->before - facts->issued, INT64_C(0)) : 0;
+}
+
 int64_t
 tb_rules_coupons_due(const struct tb_program *program, const struct tb_coupon_rule *rule,
 	const struct tb_coupon_facts *facts)
 {
 	switch (rule->on) {
 	case TB_COUPON_EVERY_N:
-		/* a voided passage may have been the N-th: what it brought is not owed again */
-		return rule->n > 0 ? TB_MAX(facts->counted / rule->n - facts->issued, 0) : 0;
+		return nth_due(facts, rule->n);
 	case TB_COUPON_BEFORE_BIRTHDAY:
 		return birthday_due(program, facts, rule->n);
 	case TB_COUPON_UNSEEN:

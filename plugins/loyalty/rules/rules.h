@@ -533,6 +533,7 @@ int tb_window_time(const struct tb_zone *zone, const char *text, int64_t *ret_us
 /* What a coupon rule has done for a customer so far. */
 struct tb_coupon_facts {
 	int64_t counted;         /* his un-voided counted passages, this one among them */
+	int64_t before;          /* every-N: how often he had reached N when the rule was new */
 	int64_t issued;          /* coupons this rule gave him, withdrawn ones not counted */
 	int64_t last_issued_us;  /* TB_TIME_NONE: never */
 	int64_t last_passage_us; /* latest un-voided passage; TB_TIME_NONE: never */
@@ -541,7 +542,7 @@ struct tb_coupon_facts {
 	int64_t now_us;
 };
 
-/* How many coupons this rule owes the customer now (0 or 1 but for every-N after a gap). */
+/* How many coupons this rule owes the customer now (0 or 1 but for every-N after a merge). */
 int64_t tb_rules_coupons_due(const struct tb_program *program, const struct tb_coupon_rule *rule,
 	const struct tb_coupon_facts *facts);
 /* The end of a coupon issued then: with the shop's day `valid_days` later; TB_TIME_NONE: no end. */

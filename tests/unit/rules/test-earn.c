@@ -449,6 +449,14 @@ coupons_by_rule(void **state)
 	assert_int_equal(tb_rules_coupons_due(&program, &rule, &f), 0);
 	f.counted = 2; /* the third was voided and comes again */
 	assert_int_equal(tb_rules_coupons_due(&program, &rule, &f), 0);
+	f.counted = 3;
+	assert_int_equal(tb_rules_coupons_due(&program, &rule, &f), 0);
+	f.issued = 0;
+	f.before = 33; /* the rule is new, and he is not */
+	f.counted = 100;
+	assert_int_equal(tb_rules_coupons_due(&program, &rule, &f), 0);
+	f.counted = 102;
+	assert_int_equal(tb_rules_coupons_due(&program, &rule, &f), 1);
 
 	/* today is 6 May; birthday 13 May, seven days before */
 	rule.on = TB_COUPON_BEFORE_BIRTHDAY;
