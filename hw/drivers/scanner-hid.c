@@ -40,6 +40,7 @@ struct tb_device {
 	char name[NAME_LEN];
 	uint64_t switched_us; /* when the feature report went out, 0: never */
 	bool unasked;
+	bool doubted;        /* it may be in another mode: until it has read a code */
 	uint8_t *descriptor; /* of its reports, for recordings; NULL when it cannot be read */
 	size_t descriptor_len;
 };
@@ -126,6 +127,9 @@ on_report(const uint8_t *report, size_t len, void *userdata)
 			tb_hid_pos_symbology(&device->pos));
 		/* it may have been a payment card's number */
 		tb_hid_pos_forget(&device->pos);
+		if (device->doubted)
+			tb_tell_state(device->host, TB_DEVICE_READY, NULL);
+		device->doubted = false;
 		break;
 	case TB_HID_POS_DROPPED:
 		tb_scan_dropped(device->host, "report_malformed");
@@ -147,6 +151,7 @@ on_opened(const char *note, void *userdata)
 {
 	struct tb_device *device = userdata;
 
+	device->doubted = note != NULL;
 	tb_tell_state(device->host, TB_DEVICE_READY, note);
 }
 

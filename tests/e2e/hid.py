@@ -120,6 +120,9 @@ def no_feature_report_is_no_reason_not_to_read():
             assert 'manual' in known['reason'], known
             counter.bus.scan(node, 'TBC-1')
             assert counter.next_code() == 'TBC-1'
+            # it has been read: nothing is to be done any more
+            counter.till.event('device', lambda p: p['state'] == 'ready' and 'reason' not in p)
+            assert 'reason' not in counter.devices()['scanner-hid-1-2'], counter.devices()
 
 
 def the_keyboards_interface_is_not_it():
