@@ -299,22 +299,25 @@ enum tb_hid_pos_result
 tb_hid_pos_feed(struct tb_hid_pos *pos, const uint8_t *report, size_t len, uint64_t now_us)
 {
 	struct tb_hid_pos_layout l;
-	bool continued = false;
+	bool continued = false, goes_on;
 
 	l = pos->joining ? pos->using : *choose(pos, report, len);
 	if (len > 0 && l.numbered && report[0] != l.report_id)
 		return TB_HID_POS_IGNORED;
 	if (l.continued_at != TB_HID_POS_NONE && l.continued_at < len)
 		continued = report[l.continued_at] & l.continued_mask;
+	/* cut short before it says so: a part that was full is hardly the last one */
+	goes_on = continued || (l.continued_at != TB_HID_POS_NONE && l.continued_at >= len &&
+				       l.count_at < len && report[l.count_at] == l.data_len);
 	if (pos->lost) {
-		pos->lost = continued;
+		pos->lost = goes_on;
 		pos->last_us = now_us;
 		return TB_HID_POS_IGNORED;
 	}
 	if (len < l.data_at || l.count_at >= len || report[l.count_at] > l.data_len ||
 		l.data_at + report[l.count_at] > len ||
 		(l.aim_at != TB_HID_POS_NONE && l.aim_at + 3 > len))
-		return drop(pos, continued, now_us);
+		return drop(pos, goes_on, now_us);
 	return join(pos, &l, report, len, continued, now_us);
 }
 

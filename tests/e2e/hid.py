@@ -237,6 +237,10 @@ def reports_that_lie():
                 [layout_a(b'x' * 20, count=40, size=30)],
                 [layout_a(b'x' * 56, more=True), layout_a(b'y', count=99)],
                 [layout_a(b'x' * 56, more=True), layout_a(b'y', count=99, more=True), layout_a(b'z')],
+                # parts of a long code that were cut short: what follows them is no code
+                [layout_a(b'x' * 56, more=True), layout_a(b'y' * 56, more=True, size=40), layout_a(b'z')],
+                [layout_a(b'x' * 56, more=True, size=9), layout_a(b'y' * 56, more=True), layout_a(b'z')],
+                [layout_a(b'x' * 56, more=True), layout_a(b'y' * 9, size=8)],
             ]
             for i, reports in enumerate(wrong):
                 for report in reports:

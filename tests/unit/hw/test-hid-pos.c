@@ -238,6 +238,17 @@ lying_reports_are_dropped_with_what_they_continue(void **state)
 	report_a(r, "]Q1", "whole", 5, false);
 	assert_int_equal(tb_hid_pos_feed(&pos, r, 64, 3), TB_HID_POS_CODE);
 	assert_memory_equal(pos.code, "]Q1whole", 8);
+	/* cut short before the bit that says whether it goes on: a full part did */
+	for (size_t n = 2; n < 61; n++) {
+		uint8_t full[64];
+
+		report_a(full, "]Q1", "0123456789012345678901234567890123456789012345678901234", 56,
+			true);
+		assert_int_equal(tb_hid_pos_feed(&pos, full, n, 3), TB_HID_POS_DROPPED);
+		assert_int_equal(tb_hid_pos_feed(&pos, full, 64, 3), TB_HID_POS_IGNORED);
+		assert_int_equal(tb_hid_pos_feed(&pos, r, 64, 3), TB_HID_POS_IGNORED);
+		assert_int_equal(tb_hid_pos_feed(&pos, r, 64, 3), TB_HID_POS_CODE);
+	}
 	for (size_t n = 0; n < 10; n++) {
 		assert_int_equal(tb_hid_pos_feed(&pos, r, n, 4 + n), TB_HID_POS_DROPPED);
 		assert_int_equal(tb_hid_pos_feed(&pos, r, 64, 4 + n), TB_HID_POS_CODE);
