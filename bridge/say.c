@@ -305,15 +305,15 @@ tb_say_barred(const char *language)
 {
 	static const char *const texts[N_LANGUAGES] = {
 		"Le serveur de fidélité n'accepte plus cette caisse : appairez-la de nouveau (sur "
-	        "le "
+		"le "
 		"serveur, tillctl pair) ; ce qui attend sera alors transmis.",
 		"The loyalty server does not let this till in: pair it again (on the server, "
-	        "tillctl "
+		"tillctl "
 		"pair); what waits will then be delivered.",
 		"Der Treueserver lässt diese Kasse nicht zu: bitte neu koppeln (auf dem Server, "
 		"tillctl pair); was wartet, wird dann übermittelt.",
 		"Il server fedeltà non accetta questa cassa: associarla di nuovo (sul server, "
-	        "tillctl "
+		"tillctl "
 		"pair); ciò che attende verrà allora trasmesso.",
 	};
 
