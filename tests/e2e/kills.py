@@ -113,6 +113,13 @@ def wait_for_prints(till):
         till.event('job')
 
 
+def preload(name):
+    """That library of ours for LD_PRELOAD, behind the sanitizer's, which must be the first."""
+    said = subprocess.run(['ldd', program('tillbridged')], capture_output=True, text=True,
+                          check=True).stdout
+    return ':'.join(re.findall(r'=> (\S*/lib[at]san\.so\S*)', said) + [program(name)])
+
+
 class Killed(Bridge):
     """A daemon that ends at its n-th call that writes."""
 
@@ -122,16 +129,8 @@ class Killed(Bridge):
         with open(self.record_path, 'wb') as file:
             file.write(bytes(64))
 
-    def preload(self):
-        libraries = [program('libkill-points.so')]
-        said = subprocess.run(['ldd', program('tillbridged')], capture_output=True, text=True,
-                              check=True).stdout
-        # the sanitizer's library must be the first
-        libraries[:0] = re.findall(r'=> (\S*/lib[at]san\.so\S*)', said)
-        return ':'.join(libraries)
-
     def start_counting(self, at=0, half=False, error=0, times=1, reads=False):
-        env = {'LD_PRELOAD': self.preload(), 'KILL_POINTS_FILE': self.record_path,
+        env = {'LD_PRELOAD': preload('libkill-points.so'), 'KILL_POINTS_FILE': self.record_path,
                'KILL_POINTS_AT': str(at), 'KILL_POINTS_HALF': str(int(half)),
                'KILL_POINTS_ERRNO': str(error), 'KILL_POINTS_FOR': str(times),
                'KILL_POINTS_READS': str(int(reads))}
