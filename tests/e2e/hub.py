@@ -242,6 +242,32 @@ def over_tls():
                 assert refused.code == 'server_unreachable', refused
 
 
+def named_by_its_subject_alone():
+    """A certificate that says whose it is in no subjectAltName: its common name is not asked."""
+    bridge = Bridge()
+    cert, key = (os.path.join(bridge.folder, name) for name in ('cert.pem', 'key.pem'))
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
+                    '-days', '2', '-subj', '/CN=127.0.0.1', '-keyout', key, '-out', cert], check=True,
+                   capture_output=True)
+    os.chmod(key, 0o600)
+    port = free_port()
+    bridge.configure(f'[bridge]\nsite = lyon-1\ntill = hub\ncurrency = EUR\n[http]\nlisten = 127.0.0.1:{port}\n'
+                     f'certificate = {cert}\nkey = {key}\n')
+    with bridge as hub:
+        token_file = os.path.join(hub.folder, 'token')
+        with open(os.open(token_file, os.O_WRONLY | os.O_CREAT, 0o600), 'w') as file:
+            file.write(pair(hub, 'pair', '2'))
+        conf = (f'[loyalty]\nconnector = hub\n[hub]\nurl = https://127.0.0.1:{port}\ntoken_file = {token_file}\n'
+                f'ca_file = {cert}\n')
+        with Bridge(conf) as till_bridge, till_bridge.connect() as till:
+            try:
+                till.call('customer.lookup', {'card': 'nobody'})
+                raise AssertionError('a common name was taken for the name')
+            except Refused as refused:
+                assert refused.code == 'server_unreachable', refused
+            assert 'subjectAltName' in till_bridge.log(), till_bridge.log()
+
+
 def main():
     tap = Tap()
     hub, web, _ = hub_and_web()
@@ -254,6 +280,7 @@ def main():
         hub.remove()
     tap.run('open to the world', open_to_the_world)
     tap.run('over tls', over_tls)
+    tap.run('named by its subject alone', named_by_its_subject_alone)
     tap.done()
 
 

@@ -57,6 +57,7 @@ struct exchange {
 	char echoed[40];
 	char content_type[64];
 	char error[CURL_ERROR_SIZE];
+	const char *refused; /* why we would not speak to the server */
 	int64_t sent_wall_us;
 	int64_t date_us; /* since 1970 UTC; 0: none was said */
 	struct tb_buf answer;
@@ -124,7 +125,7 @@ end(struct exchange *x, CURLcode code)
 	curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &sent);
 	e.unsent = sent == 0;
 	if (code != CURLE_OK) {
-		e.why = x->error[0] ? x->error : curl_easy_strerror(code);
+		e.why = x->refused ? x->refused : x->error[0] ? x->error : curl_easy_strerror(code);
 	} else if (tb_buf_error(&x->answer)) {
 		e.why = "the answer is too long";
 	} else if (strcmp(x->id, x->echoed) != 0 && status < 500) {
@@ -412,6 +413,48 @@ tb_exchanges_free(struct tb_exchanges *xs)
 	free(xs);
 }
 
+/*
+ * libcurl takes the subject's common name for the server's where a certificate has no other; we go
+ * by the subjectAltName alone. Asked before anything is sent on a connection; on one that is used
+ * again there is no certificate to look at.
+ */
+static int
+look_at_certificate(void *userdata, char *address, char *own, int port, int own_port)
+{
+	static const char names[] = "X509v3 Subject Alternative Name:";
+	struct exchange *x = userdata;
+	const struct curl_certinfo *chain = NULL;
+
+	if (curl_easy_getinfo(x->easy, CURLINFO_CERTINFO, &chain) != CURLE_OK || !chain ||
+		chain->num_of_certs == 0)
+		return CURL_PREREQFUNC_OK;
+	for (const struct curl_slist *line = chain->certinfo[0]; line; line = line->next)
+		if (strncmp(line->data, names, sizeof(names) - 1) == 0 &&
+			(strstr(line->data, "DNS:") || strstr(line->data, "IP Address:")))
+			return CURL_PREREQFUNC_OK;
+	x->refused = "the server's certificate names it in no subjectAltName";
+	return CURL_PREREQFUNC_ABORT;
+}
+
+static void
+set_tls_options(struct exchange *x)
+{
+	CURL *c = x->easy;
+
+	/* Whether a connection can be shared is known after its handshake; without one only after
+	 * its first answer, and nobody waits for a hub that gives none. */
+	curl_easy_setopt(c, CURLOPT_PIPEWAIT, 1L);
+	curl_easy_setopt(c, CURLOPT_CERTINFO, 1L);
+	curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, look_at_certificate);
+	curl_easy_setopt(c, CURLOPT_PREREQDATA, x);
+	/* A session that is taken up again would show no certificate either. */
+	curl_easy_setopt(c, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+	if (x->owner->ca_file) {
+		curl_easy_setopt(c, CURLOPT_CAINFO, x->owner->ca_file);
+		curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
+	}
+}
+
 static void
 set_fixed_options(struct exchange *x)
 {
@@ -423,10 +466,8 @@ set_fixed_options(struct exchange *x)
 	curl_easy_setopt(c, CURLOPT_PROXY, ""); /* the environment's proxies are not ours */
 	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-	/* Whether a connection can be shared is known after its handshake; without one only after
-	 * its first answer, and nobody waits for a hub that gives none. */
 	if (strncasecmp(x->owner->url, "https:", 6) == 0)
-		curl_easy_setopt(c, CURLOPT_PIPEWAIT, 1L);
+		set_tls_options(x);
 	curl_easy_setopt(c, CURLOPT_POST, 1L);
 	curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, IDLE_CONNECTION_S);
 	curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -435,10 +476,6 @@ set_fixed_options(struct exchange *x)
 	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, take_header);
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, x);
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, x->error);
-	if (x->owner->ca_file) {
-		curl_easy_setopt(c, CURLOPT_CAINFO, x->owner->ca_file);
-		curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
-	}
 }
 
 static struct exchange *
@@ -541,6 +578,7 @@ tb_exchanges_post(struct tb_exchanges *xs, const char *path, const char *key, ch
 	x->sent_wall_us = tb_loop_wall_us(xs->loop);
 	x->echoed[0] = x->content_type[0] = x->error[0] = '\0';
 	x->date_us = 0;
+	x->refused = NULL;
 	snprintf(x->id, sizeof(x->id), "%016" PRIx64 "-%" PRIu64, xs->epoch, ++xs->next_id);
 	set_headers(x, key);
 	r = begin(x, url, timeout_ms);
