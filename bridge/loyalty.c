@@ -221,6 +221,8 @@ on_server(const struct tb_answer *answer, void *userdata)
 	if (answer->error == TB_OK) {
 		if (is_news)
 			tb_loyalty_link_heard(loyalty, true);
+		if (fallback)
+			tb_outbox_let_in(loyalty->bridge->outbox);
 		if (offline)
 			tb_offline_learn(offline, &c, answer->json, answer->len);
 		if (c.op == TB_OP_CUSTOMER_DELETE)
@@ -297,6 +299,9 @@ call(struct tb_loyalty *loyalty, struct tb_call *c)
 		c->done(&(struct tb_answer){.error = TB_ERROR_SERVER_REFUSED}, c->userdata);
 	} else if (tb_loyalty_is_local(loyalty)) {
 		enter(loyalty, c);
+	} else if (c->key && tb_outbox_has_key(loyalty->bridge->outbox, &c->caller, c->key)) {
+		/* The server may not know yet what was said with it. */
+		c->done(&(struct tb_answer){.error = TB_ERROR_IDEMPOTENCY_CONFLICT}, c->userdata);
 	} else if (c->op == TB_OP_PASSAGE_SHOW && tb_outbox_show(loyalty->bridge->outbox, c)) {
 		/* It waits here: the server does not know it. */
 	} else if ((loyalty->link.known && !loyalty->link.up) || is_ours(c) ||

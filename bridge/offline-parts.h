@@ -150,6 +150,8 @@ int tb_offline_replies_prune(struct tb_offline_replies *replies);
 /* The answer to a key: 1 with it, 0 when the key is new, -EEXIST when it came with another body. */
 int tb_offline_replies_find(
 	struct tb_offline_replies *replies, const struct tb_call *call, struct tb_buf *out);
+/* Whether the key is there, whatever it came with. */
+bool tb_offline_replies_have(struct tb_offline_replies *replies, const struct tb_call *call);
 /* Whether the key was answered here, with this body or another one. */
 bool tb_offline_replies_given(struct tb_offline_replies *replies, const struct tb_call *call);
 int tb_offline_replies_give(struct tb_offline_replies *replies, const struct tb_call *call,

@@ -91,7 +91,7 @@ bind_key(sqlite3_stmt *stmt, const struct tb_call *call)
 	tb_bind_text(stmt, 3, call->key);
 }
 
-/* 1 with the answer in out, which may be NULL, 0 when the key is not there, -EEXIST when it came
+/* 1 with the answer in out, 0 when the key is not there, -EEXIST when it came
  * with another body. */
 static int
 find_in(struct tb_offline_replies *replies, enum statement which, const struct tb_call *call,
@@ -112,9 +112,7 @@ find_in(struct tb_offline_replies *replies, enum statement which, const struct t
 	if (sqlite3_column_bytes(stmt, 0) != sizeof(hash) ||
 		memcmp(sqlite3_column_blob(stmt, 0), hash, sizeof(hash)) != 0)
 		return -EEXIST;
-	if (out)
-		tb_buf_add(
-			out, sqlite3_column_text(stmt, 1), (size_t)sqlite3_column_bytes(stmt, 1));
+	tb_buf_add(out, sqlite3_column_text(stmt, 1), (size_t)sqlite3_column_bytes(stmt, 1));
 	return 1;
 }
 
@@ -127,12 +125,28 @@ tb_offline_replies_find(
 	return r == 0 ? find_in(replies, HEARD, call, out) : r;
 }
 
+static bool
+is_in(struct tb_offline_replies *replies, enum statement which, const struct tb_call *call)
+{
+	_cleanup_statement_ sqlite3_stmt *stmt = replies->statements[which];
+
+	bind_key(stmt, call);
+	if (which == HEARD)
+		sqlite3_bind_int64(stmt, 4, now_us(replies));
+	return sqlite3_step(stmt) == SQLITE_ROW;
+}
+
+bool
+tb_offline_replies_have(struct tb_offline_replies *replies, const struct tb_call *call)
+{
+	return (replies->any_given && is_in(replies, GIVEN, call)) ||
+	       (replies->n_heard > 0 && is_in(replies, HEARD, call));
+}
+
 bool
 tb_offline_replies_given(struct tb_offline_replies *replies, const struct tb_call *call)
 {
-	int r = replies->any_given && call->key ? find_in(replies, GIVEN, call, NULL) : 0;
-
-	return r > 0 || r == -EEXIST;
+	return replies->any_given && call->key && is_in(replies, GIVEN, call);
 }
 
 static int

@@ -448,6 +448,20 @@ tb_offline_free(struct tb_offline *offline)
 	free(offline);
 }
 
+bool
+tb_offline_has_key(struct tb_offline *offline, const struct tb_caller *caller, const char *key)
+{
+	struct tb_call call = {.caller = *caller, .key = key};
+	struct learnt *learnt;
+
+	tb_list_for_each(learnt, &offline->learnt, node)
+		if (learnt->site && learnt->till && strcmp(learnt->site, caller->site) == 0 &&
+			strcmp(learnt->till, caller->till) == 0 &&
+			strcmp(tb_offline_text(learnt->params, "key"), key) == 0)
+			return true;
+	return tb_offline_replies_have(offline->replies, &call);
+}
+
 /* ---- what else the outbox asks ------------------------------------------------------------ */
 
 json_t *

@@ -63,6 +63,10 @@ bool tb_offline_knows_better(
  */
 bool tb_offline_must_judge(struct tb_offline *offline, const struct tb_call *call);
 
+/* Whether a till has said that key with a reservation whose answer is known here. */
+bool tb_offline_has_key(
+	struct tb_offline *offline, const struct tb_caller *caller, const char *key);
+
 /* The shop's date at that time, by the program; false when none is known. */
 bool tb_offline_shop_date(struct tb_offline *offline, int64_t at_us, struct tb_date *ret);
 

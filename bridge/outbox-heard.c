@@ -79,6 +79,7 @@ barred(struct tb_outbox *outbox)
 	if (outbox->barred++ == 0)
 		tb_log_warning("outbox: the server does not let this till in: what waits goes when "
 			       "it is paired again");
+	outbox->barred_since_us = now_us(outbox);
 	outbox->barred_us = now_us(outbox) + tb_outbox_pause_us(outbox->barred);
 }
 

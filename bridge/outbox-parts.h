@@ -65,10 +65,11 @@ struct tb_outbox {
 	bool down; /* the link; false as long as it is not known */
 	unsigned failures;
 	uint64_t retry_us;
-	unsigned barred;         /* answers in a row that this till is not let in */
-	uint64_t barred_us;      /* until when nothing goes then for which no till waits */
-	uint64_t polite_us;      /* while tills ask the server too */
-	uint64_t write_again_us; /* after a disk that took nothing */
+	unsigned barred;          /* answers in a row that this till is not let in */
+	uint64_t barred_since_us; /* the last of them */
+	uint64_t barred_us;       /* until when nothing goes then for which no till waits */
+	uint64_t polite_us;       /* while tills ask the server too */
+	uint64_t write_again_us;  /* after a disk that took nothing */
 
 	/* tills */
 	struct tb_source *deadline;

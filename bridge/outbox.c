@@ -18,6 +18,7 @@
 #include "bridge/state.h"
 
 #define PRUNE_US (UINT64_C(3600) * 1000000)
+#define LET_IN_US 1000000 /* what is let in with one call need not be with another */
 #define DAY_TEXT TB_TIME_TEXT
 
 bool
@@ -509,6 +510,17 @@ begin_row(struct tb_request *request, struct tb_outbox_row *row)
 	return r == 0 ? tb_outbox_hash(row->op, params, row->hash) : r;
 }
 
+/* A till's keys are one space: a reservation has this one, whose answer is known here. */
+static bool
+is_reservations(struct tb_outbox *outbox, const struct tb_outbox_row *row)
+{
+	struct tb_offline *offline = outbox->bridge->offline;
+
+	return offline && row->key &&
+	       tb_offline_has_key(offline,
+		       &(struct tb_caller){.site = row->site, .till = row->till}, row->key);
+}
+
 void
 tb_outbox_take(struct tb_outbox *outbox, struct tb_request *request)
 {
@@ -525,8 +537,29 @@ tb_outbox_take(struct tb_outbox *outbox, struct tb_request *request)
 		tb_request_fail(request, TB_ERROR_INTERNAL, NULL);
 	else if (r > 0)
 		say_again(outbox, request, &said, &row);
+	else if (is_reservations(outbox, &row))
+		tb_request_fail(request, TB_ERROR_IDEMPOTENCY_CONFLICT, NULL);
 	else
 		take_new(outbox, request, &row);
+}
+
+bool
+tb_outbox_has_key(struct tb_outbox *outbox, const struct tb_caller *caller, const char *key)
+{
+	_cleanup_outbox_row_ struct tb_outbox_row row = {};
+
+	return tb_outbox_journal_by_key(outbox->journal, caller->site, caller->till, key, &row) > 0;
+}
+
+void
+tb_outbox_let_in(struct tb_outbox *outbox)
+{
+	uint64_t now_us = tb_loop_now_us(outbox->bridge->loop);
+
+	if (!outbox->barred || now_us - outbox->barred_since_us < LET_IN_US)
+		return;
+	outbox->barred_since_us = now_us;
+	tb_outbox_send_again(outbox);
 }
 
 void

@@ -24,6 +24,11 @@ bool tb_outbox_takes(enum tb_op op);
 /* Takes such a call of a till, and answers it within the deadline. */
 void tb_outbox_take(struct tb_outbox *outbox, struct tb_request *request);
 
+/* Whether a till has said that key with an effect that went this way. */
+bool tb_outbox_has_key(struct tb_outbox *outbox, const struct tb_caller *caller, const char *key);
+/* A call of a till was answered by the server: one that was not let in may be by now. */
+void tb_outbox_let_in(struct tb_outbox *outbox);
+
 /* Answers passage.show of a passage that waits, before this returns; false: of no such one. */
 bool tb_outbox_show(struct tb_outbox *outbox, const struct tb_call *call);
 /* The server's answer to a passage.show with the amount that waits here, to free; NULL when none

@@ -286,6 +286,18 @@ def said_again():
         for call, answer in ((first, held), (second, granted)):
             assert till.call('reward.reserve', call) == answer
         assert till.refusal('reward.reserve', {**second, 'sale': 'S3'}).code == 'idempotency_conflict'
+        # one space over all methods, whoever has heard of a key
+        shop.line.unplug()
+        for key in ('r1', 'r2'):
+            refused = till.refusal('customer.create', {'key': key, 'record': {'first_name': 'Ana'}})
+            assert refused.code == 'idempotency_conflict', refused
+            refused = till.refusal('passage.post', sale('S9', 60, 500) | {'key': key})
+            assert refused.code == 'idempotency_conflict', refused
+        assert till.call('customer.create', {'key': 'n', 'record': {'first_name': 'Ana'}})['state'] == 'queued'
+        assert till.refusal('reward.reserve', {**second, 'key': 'n'}).code == 'idempotency_conflict'
+        assert till.refusal('gift_card.create', {'key': 'n', 'amount': 100}).code == 'idempotency_conflict'
+        shop.line.plug_in()
+        shop.wait_delivered()
         assert till.call('customer.lookup', {'id': customer})['balances']['points_available'] == 150
         for call, answer in ((first, held), (second, granted)):
             booked = till.call('passage.post', sale(call['sale'], 60, 2000, customer, 0, answer))

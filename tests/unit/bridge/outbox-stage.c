@@ -84,6 +84,12 @@ tb_offline_answer(struct tb_offline *offline, const struct tb_call *call)
 }
 
 bool
+tb_offline_has_key(struct tb_offline *offline, const struct tb_caller *caller, const char *key)
+{
+	return false;
+}
+
+bool
 tb_offline_is_ours(const char *reservation)
 {
 	return false;
