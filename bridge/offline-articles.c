@@ -185,7 +185,8 @@ tb_offline_articles_stamp(struct tb_offline_articles *articles, int64_t stamp)
 {
 	struct fetching *fetching;
 
-	if (stamp == articles->stamp || articles->fetching)
+	/* A server without any says 0: that there are none is known once it was asked. */
+	if ((stamp == articles->stamp && articles->as_of) || articles->fetching)
 		return;
 	fetching = calloc(1, sizeof(*fetching));
 	if (!fetching)

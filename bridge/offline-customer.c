@@ -376,6 +376,19 @@ tb_offline_queued_update(struct tb_offline *offline, const json_t *params)
 	return r;
 }
 
+/* A card that is lost, or his no more, leads to nobody from now on. */
+int
+tb_offline_queued_detach(struct tb_offline *offline, const json_t *params)
+{
+	_cleanup_offline_customer_ struct tb_offline_customer row = {0};
+	const char *id = tb_offline_text(params, "customer");
+	int r = tb_offline_learn_detached(offline, params);
+
+	if (r == 0 && id)
+		r = row_of(offline, id, ROW_CHANGE, &row);
+	return r <= 0 ? r : count_revision(offline, &row);
+}
+
 int
 tb_offline_queued_attach(struct tb_offline *offline, const json_t *params)
 {

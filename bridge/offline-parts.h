@@ -89,6 +89,7 @@ int tb_offline_learn_refusal(
 int tb_offline_queued_create(struct tb_offline *offline, const json_t *params);
 int tb_offline_queued_update(struct tb_offline *offline, const json_t *params);
 int tb_offline_queued_attach(struct tb_offline *offline, const json_t *params);
+int tb_offline_queued_detach(struct tb_offline *offline, const json_t *params);
 
 /* ---- offline-grants.c ---- */
 

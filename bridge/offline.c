@@ -59,16 +59,22 @@ tb_offline_fail(const struct tb_call *call, int r)
 		call, r == -EOVERFLOW ? TB_ERROR_INVALID_PARAMS : TB_ERROR_INTERNAL, NULL);
 }
 
+int
+tb_offline_shop_offset(struct tb_offline *offline, int64_t at_us)
+{
+	struct tb_offline_program now;
+
+	return tb_offline_program_at(offline->programs, INT64_MAX, &now)
+	               ? tb_zone_offset(now.program->zone, at_us)
+	               : 0;
+}
+
 void
 tb_offline_write_time(struct tb_offline *offline, struct tb_jsonw *w, const char *name, int64_t at)
 {
-	struct tb_offline_program now;
 	char text[TB_TIME_TEXT];
-	int offset = 0;
 
-	if (tb_offline_program_at(offline->programs, INT64_MAX, &now))
-		offset = tb_zone_offset(now.program->zone, at);
-	tb_time_format(at, offset, text);
+	tb_time_format(at, tb_offline_shop_offset(offline, at), text);
 	tb_jsonw_string(w, name, text);
 }
 
@@ -353,6 +359,9 @@ tb_offline_queued(struct tb_offline *offline, enum tb_op op, const json_t *param
 		break;
 	case TB_OP_CARD_ATTACH:
 		r = tb_offline_queued_attach(offline, params);
+		break;
+	case TB_OP_CARD_DETACH:
+		r = tb_offline_queued_detach(offline, params);
 		break;
 	case TB_OP_PASSAGE_POST:
 		r = tb_offline_grants_queued(offline->grants, params);

@@ -67,6 +67,8 @@ bool tb_offline_must_judge(struct tb_offline *offline, const struct tb_call *cal
 bool tb_offline_has_key(
 	struct tb_offline *offline, const struct tb_caller *caller, const char *key);
 
+/* The shop's offset from UTC at that time, in seconds; 0 when no program is known. */
+int tb_offline_shop_offset(struct tb_offline *offline, int64_t at_us);
 /* The shop's date at that time, by the program; false when none is known. */
 bool tb_offline_shop_date(struct tb_offline *offline, int64_t at_us, struct tb_date *ret);
 

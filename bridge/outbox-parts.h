@@ -169,6 +169,10 @@ void tb_outbox_transmit_once(struct tb_outbox_entry *e);
 /* The text for a till whose effect waits; offline has been told of it. NULL without memory. */
 char *tb_outbox_queued_answer(
 	struct tb_outbox *outbox, const struct tb_outbox_row *row, const json_t *params);
+/* Of a change to a record that is known to be another one by now: what belongs to the conflict, to
+ * free. NULL: as far as is known here it is not. */
+char *tb_outbox_newer_record(
+	struct tb_outbox *outbox, const struct tb_outbox_row *row, const json_t *params);
 /* The reservation in a deduction's answer, to free; NULL when there is none. */
 char *tb_outbox_reservation_of(const char *json);
 /* "o_17" and back; 0 when text is none. */
@@ -185,6 +189,9 @@ int tb_outbox_draw_card(char *out);
 json_t *tb_outbox_record_faults(const json_t *record, const char *country);
 /* Lays a record over a customer as the server will; what is at fault is left out. */
 void tb_outbox_record_lay(json_t *customer, const json_t *record, const char *country);
+/* Puts the time into consents that have none: it is when he said so, and not when the server hears
+ * of it. A new reference, or NULL without memory. */
+json_t *tb_outbox_record_date(const json_t *record, int64_t at_us, int offset_s);
 /* What a new customer's QR carries. */
 int tb_outbox_draw_token(char out[TB_OUTBOX_DRAWN_TEXT]);
 

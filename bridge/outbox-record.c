@@ -11,6 +11,7 @@
 #include <sys/random.h>
 
 #include "base/text.h"
+#include "base/timestamp.h"
 
 #define TOKEN_SYMBOLS 16
 
@@ -132,6 +133,27 @@ tb_outbox_record_lay(json_t *customer, const json_t *record, const char *country
 	json_object_foreach_safe(customer, next, name, value)
 		if (is_empty(value))
 			json_object_del(customer, name);
+}
+
+json_t *
+tb_outbox_record_date(const json_t *record, int64_t at_us, int offset_s)
+{
+	json_t *dated = json_copy((json_t *)record);
+	json_t *consents = json_deep_copy(json_object_get(record, "consents")), *consent;
+	char at[TB_TIME_TEXT];
+	const char *channel;
+
+	if (!consents)
+		return dated;
+	tb_time_format(at_us, offset_s, at);
+	json_object_foreach(consents, channel, consent)
+		if (json_is_object(consent) && !json_object_get(consent, "at"))
+			json_object_set_new(consent, "at", json_string(at));
+	if (!dated || json_object_set_new(dated, "consents", consents) < 0) {
+		json_decref(dated);
+		return NULL;
+	}
+	return dated;
 }
 
 /* 16 of 30 symbols in which no two look alike: such is what our own ledger draws. */

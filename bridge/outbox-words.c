@@ -183,6 +183,26 @@ customer_of(struct tb_outbox *outbox, const struct tb_outbox_row *row, const jso
 	return customer;
 }
 
+char *
+tb_outbox_newer_record(
+	struct tb_outbox *outbox, const struct tb_outbox_row *row, const json_t *params)
+{
+	const char *id = json_string_value(json_object_get(params, "id"));
+	_cleanup_(json_decrefp) json_t *known = NULL;
+	_cleanup_(json_decrefp) json_t *data = NULL;
+	json_t *customer;
+
+	if (row->op != TB_OP_CUSTOMER_UPDATE || !id)
+		return NULL;
+	known = known_customer(outbox, id);
+	customer = json_object_get(known, "customer");
+	if (json_integer_value(json_object_get(params, "revision")) >=
+		json_integer_value(json_object_get(customer, "revision")))
+		return NULL;
+	data = json_pack("{s:O}", "customer", customer);
+	return data ? json_dumps(data, JSON_COMPACT) : NULL;
+}
+
 static void
 write_customer(struct tb_outbox *outbox, struct tb_jsonw *w, const struct tb_outbox_row *row,
 	const json_t *params)

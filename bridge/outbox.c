@@ -244,6 +244,23 @@ draw_token(json_t *sent)
 	return json_object_set_new(sent, "token", json_string(token)) < 0 ? -ENOMEM : 0;
 }
 
+static bool
+is_of_record(enum tb_op op)
+{
+	return op == TB_OP_CUSTOMER_CREATE || op == TB_OP_CUSTOMER_UPDATE;
+}
+
+static int
+date_record(struct tb_outbox *outbox, json_t *sent)
+{
+	int64_t now_us = tb_loop_wall_us(outbox->bridge->loop);
+	struct tb_offline *offline = outbox->bridge->offline;
+	json_t *record = tb_outbox_record_date(json_object_get(sent, "record"), now_us,
+		offline ? tb_offline_shop_offset(offline, now_us) : 0);
+
+	return !record || json_object_set_new(sent, "record", record) < 0 ? -ENOMEM : 0;
+}
+
 /* What goes to the server: what the till said, the ids we draw, and what was granted offline. */
 static int
 write_params(struct tb_outbox *outbox, struct tb_outbox_row *row, const json_t *params)
@@ -262,6 +279,8 @@ write_params(struct tb_outbox *outbox, struct tb_outbox_row *row, const json_t *
 		r = draw_card(sent);
 	if (r == 0 && row->op == TB_OP_CUSTOMER_CREATE)
 		r = draw_token(sent);
+	if (r == 0 && is_of_record(row->op))
+		r = date_record(outbox, sent);
 	if (r < 0)
 		return r;
 	row->params = json_dumps(sent, JSON_COMPACT);
@@ -293,7 +312,12 @@ static bool
 answer_at_once(struct tb_outbox *outbox, struct tb_outbox_row *row, struct tb_outbox_wait *wait)
 {
 	_cleanup_(json_decrefp) json_t *params = json_loads(row->params, 0, NULL);
+	_cleanup_free_ char *newer = tb_outbox_newer_record(outbox, row, params);
 
+	if (newer) {
+		tb_outbox_wait_fail(wait, TB_ERROR_CONFLICT, newer);
+		return false;
+	}
 	if (row->op == TB_OP_REWARD_DEDUCT) {
 		struct tb_outbox_judged judged = tb_outbox_judge(outbox, row, params);
 
@@ -330,7 +354,7 @@ refuse_record(struct tb_outbox *outbox, struct tb_request *request, enum tb_op o
 	_cleanup_free_ char *text = NULL;
 	json_t *faults = NULL;
 
-	if (op == TB_OP_CUSTOMER_CREATE || op == TB_OP_CUSTOMER_UPDATE)
+	if (is_of_record(op))
 		faults = tb_outbox_record_faults(
 			json_object_get(tb_request_params(request), "record"),
 			outbox->bridge->conf->country);

@@ -188,13 +188,17 @@ def a_customer_made_offline():
     with Shop() as (shop, till):
         shop.cut()
         record = {'first_name': 'Éléonore', 'last_name': 'Martin', 'phones': ['06 12 34 56 78', '+33612345678'],
-                  'emails': ['Eleonore@Example.FR'], 'city': '', 'cards': [{'number': '29000'}]}
+                  'emails': ['Eleonore@Example.FR'], 'city': '', 'cards': [{'number': '29000'}],
+                  'consents': {'sms': {'granted': True}, 'email': {'granted': False, 'at': f'{DAY}T10:00:00+02:00'}}}
         made = till.call('customer.create', {'key': 'c', 'record': record})
         customer = made['customer']['id']
         # the record as the hub will have it, and what her QR is going to carry
         assert made['customer']['phones'] == ['+33612345678'], made
         assert made['customer']['emails'] == ['eleonore@example.fr'] and 'city' not in made['customer'], made
         assert made['customer']['cards'] == [{'number': '29000', 'state': 'active'}], made
+        # he has agreed now, and not when the hub hears of it
+        assert made['customer']['consents']['sms']['at'] and made['customer']['consents']['email'] == \
+            record['consents']['email'], made
         token = made['customer']['token']
         assert token.startswith('TB:') and till.call('customer.lookup', {'code': token})['stale'] is True
         for wrong, fault in (({'phones': ['0612345678', '12']}, {'pointer': '/record/phones/1', 'code': 'bad_phone'}),
@@ -219,6 +223,14 @@ def a_customer_made_offline():
             changed = till.call('customer.update', {'key': name, 'id': customer, 'record': {'last_name': name},
                                                     'revision': changed['customer']['revision']})
             assert changed['state'] == 'queued', changed
+        refused = till.refusal('customer.update', {'key': 'old', 'id': customer, 'record': {'city': 'Lyon'},
+                                                   'revision': 1})
+        assert refused.code == 'conflict' and refused.data['customer']['revision'] == \
+            changed['customer']['revision'], refused
+        lost = till.call('card.attach', {'key': 'l', 'customer': customer, 'card': '29009'})
+        gone = till.call('card.detach', {'key': 'm', 'customer': customer, 'card': '29009', 'state': 'lost'})
+        assert gone['customer']['revision'] == lost['customer']['revision'] + 1, gone
+        assert till.refusal('customer.lookup', {'card': '29009'}).code == 'card_blocked'
         friend = till.call('customer.create', {'key': 'f', 'record': {'first_name': 'Ana'}, 'sponsor': customer})
         assert friend['state'] == 'queued', friend
         drawn = till.call('customer.create', {'key': 'dc', 'record': {'first_name': 'Max'}, 'draw_card': True})
@@ -229,6 +241,7 @@ def a_customer_made_offline():
             assert till.refusal(method, params).code == 'offline_refused', method
         shop.mend()
         shop.wait_depth(0)
+        assert till.refusal('customer.lookup', {'card': '29009'}).code == 'card_blocked'
         found = till.call('customer.lookup', {'card': '29001'})
         assert found['customer']['id'] == customer and found['customer']['first_name'] == 'Éléonore', found
         assert found['customer']['last_name'] == 'Petit', found

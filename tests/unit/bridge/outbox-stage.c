@@ -89,6 +89,12 @@ tb_offline_has_key(struct tb_offline *offline, const struct tb_caller *caller, c
 	return false;
 }
 
+int
+tb_offline_shop_offset(struct tb_offline *offline, int64_t at_us)
+{
+	return 0;
+}
+
 bool
 tb_offline_is_ours(const char *reservation)
 {

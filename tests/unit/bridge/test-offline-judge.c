@@ -414,7 +414,8 @@ articles_are_fetched_when_they_change(void **state)
 	json_t *r;
 	const char *id = shop(f, 100000);
 
-	assert_int_equal(alone_refused(f, "article.list", "{}"), TB_ERROR_SERVER_UNREACHABLE);
+	/* The server has none, and has said so. */
+	assert_int_equal(length(alone(f, "article.list", "{}"), "articles"), 0);
 	for (int page = 0; page < 3; page++) {
 		_cleanup_buf_ struct tb_buf list = TB_BUF_INIT(0);
 
