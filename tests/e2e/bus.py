@@ -10,13 +10,14 @@ import pty
 import queue
 import subprocess
 import sys
+import tempfile
 import termios
 import threading
 import time
 import tty
 
 sys.path.insert(0, os.path.dirname(__file__))
-from bridge import PATIENCE, Bridge, program
+from bridge import BUILD, PATIENCE, ROOT, Bridge, program
 
 
 class Listened(subprocess.Popen):
@@ -223,3 +224,42 @@ def on_bus(bus, conf='', **start):
         raise
     finally:
         bridge.remove()
+
+
+class Rig:
+    """A bus of its own, a daemon that sees it, and a till that hears of its devices. models: the daemon
+    knows those of the tree; wraps: libusb can open what stands behind usbfs."""
+
+    def __init__(self, conf='', kinds=('scan', 'card', 'customer', 'device'), plug=(), models=True, wraps=True):
+        self.bus = Bus()
+        for node, keys in plug:
+            self.bus.plug(node, **keys)
+        self.bridge = Bridge(conf)
+        env = self.bus.environment()
+        if wraps:
+            env['LD_PRELOAD'] += ' ' + os.path.join(BUILD, 'hw', 'sim', 'usbfs-seek.so')
+        data = tempfile.mkdtemp(prefix='tillbridge-data-', dir=self.bridge.folder)
+        if models:
+            os.symlink(os.path.join(ROOT, 'hw', 'devices'), os.path.join(data, 'devices'))
+        self.bridge.start(env=dict(env, TILLBRIDGE_DATA_DIR=data))
+        self.till = subscribed(self.bridge, kinds)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        self.till.close()
+        try:
+            if self.bridge.process:
+                self.bridge.stop(quietly=kind is not None)
+        finally:
+            if kind:
+                print('# ' + self.bridge.log().replace('\n', '\n# '))
+            self.bridge.remove()
+            self.bus.__exit__()
+
+    def devices(self):
+        return devices(self.till)
+
+    def wait_state(self, name, state):
+        return wait_state(self.till, name, state)

@@ -6,51 +6,21 @@ through libusb, switched from a keyboard, lying, cut short, pulled in the middle
 import base64
 import os
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
-from bridge import BUILD, PATIENCE, ROOT, Bridge
-from bus import Bus
+from bridge import PATIENCE
+from bus import Rig
 from tap import Skip, Tap
 
 LAYOUT_A = ('058c0902a1010912a1028502150026ff007508950105010 93b8102058c09fb09fc09fd9503810209fe'
             '95388202010666ff09049501810295018103058c09ff2501750195018102750795018103c0c0').replace(' ', '')
 KEYBOARD = ("05010906a101050719e029e71500250175019508810295017508810395067508150025650507"
             "190029658100c0")
-KINDS = ['scan', 'card', 'customer', 'device']
 
 
-class Counter:
-    """A bus, a daemon on it and a till that hears of scans and devices."""
-
-    def __init__(self, conf='', plug=(), models=True):
-        self.bus = Bus()
-        for node, keys in plug:
-            self.bus.plug(node, **keys)
-        self.bridge = Bridge(conf)
-        env = self.bus.environment()
-        env['LD_PRELOAD'] += ' ' + os.path.join(BUILD, 'hw', 'sim', 'usbfs-seek.so')
-        data = tempfile.mkdtemp(prefix='tillbridge-data-', dir=self.bridge.folder)
-        if models:
-            os.symlink(os.path.join(ROOT, 'hw', 'devices'), os.path.join(data, 'devices'))
-        self.bridge.start(env=dict(env, TILLBRIDGE_DATA_DIR=data))
-        self.till = self.bridge.connect()
-        self.till.call('events.subscribe', {'kinds': KINDS})
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        self.till.close()
-        try:
-            if self.bridge.process:
-                self.bridge.stop(quietly=kind is not None)
-        finally:
-            if kind:
-                print('# ' + self.bridge.log().replace('\n', '\n# '))
-            self.bridge.remove()
-            self.bus.__exit__()
+class Counter(Rig):
+    """A counter with scanners in HID POS mode."""
 
     def do(self, line, heard):
         self.bus.process.say(line)
@@ -58,16 +28,6 @@ class Counter:
 
     def report(self, node, report):
         self.do(f'send {node} {report.hex()}', f'sent {node}')
-
-    def devices(self):
-        return {d['device']: d for d in self.till.call('device.list')['devices']}
-
-    def wait_state(self, name, state):
-        """A state may have been told before we listened: the list knows it."""
-        known = self.devices().get(name)
-        if known and known['state'] == state:
-            return known
-        return self.till.event('device', lambda p: p['device'] == name and p['state'] == state)
 
     def next_code(self):
         return self.till.event('scan')['code']

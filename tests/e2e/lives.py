@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
-from bridge import PATIENCE, Bridge, Gone, Refused, Till, program
+from bridge import PATIENCE, Bridge, Gone, Refused, program
 from tap import Tap
 
 

@@ -507,15 +507,20 @@ def unplugged_all_day():
         assert people[n] == wanted, f'{n}: {people[n]} is not {wanted}'
 
 
-tap = Tap()
-tap.run('bridges ask each other what no till asks', between_bridges)
-tap.run('a look-up answers from what was heard, marked stale, and never says unknown', looked_up)
-tap.run('nothing is used while the program does not allow it', refused_by_default)
-tap.run('what is granted survives a power cut and is booked once', granted_and_delivered)
-tap.run('points used offline are not used again before they are booked', not_used_again_before_it_is_delivered)
-tap.run('a key that was answered is answered the same when the line is cut', said_again)
-tap.run('who is deleted on the hub is forgotten here', gone_elsewhere)
-tap.run('a passage is of the day that it is in the shop', days_are_the_shops)
-tap.run('what is delivered is not judged here any more', delivered_is_delivered)
-tap.run('a till unplugged all day leaves the same ledger as one that was not', unplugged_all_day)
-tap.done()
+def main():
+    tap = Tap()
+    tap.run('bridges ask each other what no till asks', between_bridges)
+    tap.run('a look-up answers from what was heard, marked stale, and never says unknown', looked_up)
+    tap.run('nothing is used while the program does not allow it', refused_by_default)
+    tap.run('what is granted survives a power cut and is booked once', granted_and_delivered)
+    tap.run('points used offline are not used again before they are booked', not_used_again_before_it_is_delivered)
+    tap.run('a key that was answered is answered the same when the line is cut', said_again)
+    tap.run('who is deleted on the hub is forgotten here', gone_elsewhere)
+    tap.run('a passage is of the day that it is in the shop', days_are_the_shops)
+    tap.run('what is delivered is not judged here any more', delivered_is_delivered)
+    tap.run('a till unplugged all day leaves the same ledger as one that was not', unplugged_all_day)
+    tap.done()
+
+
+if __name__ == '__main__':
+    main()

@@ -15,8 +15,8 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(__file__))
-from bridge import BUILD, ROOT, Bridge, program
-from bus import Bus, sanitizer_of
+from bridge import ROOT, program
+from bus import Rig, sanitizer_of
 from tap import Tap
 
 CYCLES = 1000 if os.environ.get('TEST_LONG') else 30
@@ -29,34 +29,11 @@ NODES = {
 NAMES = ('scanner-serial-S', 'scanner-hid-H', 'printer-escpos-P')
 
 
-class Fair:
+class Fair(Rig):
     """A bus, a daemon on it, and a till that hears of devices."""
 
     def __init__(self, conf='', **settings):
-        self.bus = Bus()
-        self.bridge = Bridge(conf)
-        env = self.bus.environment()
-        for library in (('hw', 'sim', 'usbfs-seek.so'), ('tests', 'e2e', 'libdeaf.so')):
-            env['LD_PRELOAD'] += ' ' + os.path.join(BUILD, *library)
-        data = tempfile.mkdtemp(prefix='tillbridge-data-', dir=self.bridge.folder)
-        os.symlink(os.path.join(ROOT, 'hw', 'devices'), os.path.join(data, 'devices'))
-        self.bridge.start(env=dict(env, TILLBRIDGE_DATA_DIR=data, **settings))
-        self.till = self.bridge.connect()
-        self.till.call('events.subscribe', {'kinds': ['device']})
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        self.till.close()
-        try:
-            if self.bridge.process:
-                self.bridge.stop(quietly=kind is not None)
-        finally:
-            if kind:
-                print('# ' + self.bridge.log().replace('\n', '\n# '))
-            self.bridge.remove()
-            self.bus.__exit__()
+        super().__init__(conf, kinds=['device'])
 
     def wait_all(self, state, names=NAMES):
         for name in names:

@@ -17,7 +17,7 @@ import zlib
 
 sys.path.insert(0, os.path.dirname(__file__))
 from bridge import PATIENCE, ROOT, Bridge, program
-from bus import Bus, Printer, Wire, subscribed, till_errors, wait_state
+from bus import Bus, Printer, Wire, on_bus, subscribed, till_errors, wait_state
 from ctl import DONE, NO_BRIDGE, REFUSED, USAGE, Ctl
 from tap import Tap
 
@@ -148,60 +148,46 @@ def captured_while_it_is_pulled():
 
 
 def reports_are_recorded_with_their_descriptor():
-    with Bus() as bus:
-        bridge = Bridge()
-        bridge.start(env=bus.environment())
-        try:
-            with subscribed(bridge) as till:
-                bus.plug('hidraw0', serial='HP1', port='1-3')
-                wait_state(till, 'scanner-hid-HP1', 'ready')
-                ctl, path = Ctl(bridge.path), os.path.join(bridge.folder, 'hid.jsonl')
-                recording = Capture(ctl, '--codes', '1', 'scanner-hid-HP1', path)
-                bus.scan('hidraw0', ']Q1TBC-' + 'x' * 200)
-                till.event('scan')
-                recording.end()
-                head, *lines = lines_of(path)
-                assert head['descriptor'].startswith('058c0902'), head
-                assert [len(line['hex']) for line in lines] == [128] * 4, lines
-                said = ctl.json('replay', path)
-                assert said[0]['code'] == 'TBC-' + 'x' * 200 and said[0]['kind'] == 'coupon', said
-            bridge.stop()
-        finally:
-            bridge.remove()
+    with Bus() as bus, on_bus(bus) as (bridge, till):
+        bus.plug('hidraw0', serial='HP1', port='1-3')
+        wait_state(till, 'scanner-hid-HP1', 'ready')
+        ctl, path = Ctl(bridge.path), os.path.join(bridge.folder, 'hid.jsonl')
+        recording = Capture(ctl, '--codes', '1', 'scanner-hid-HP1', path)
+        bus.scan('hidraw0', ']Q1TBC-' + 'x' * 200)
+        till.event('scan')
+        recording.end()
+        head, *lines = lines_of(path)
+        assert head['descriptor'].startswith('058c0902'), head
+        assert [len(line['hex']) for line in lines] == [128] * 4, lines
+        said = ctl.json('replay', path)
+        assert said[0]['code'] == 'TBC-' + 'x' * 200 and said[0]['kind'] == 'coupon', said
 
 
 def keys_are_recorded_and_cards_are_not():
     """A scanner that types: its keys; those of a payment card are not told, read once or twice."""
     conf = ('[device counter]\ndriver = scanner-wedge\naddress = evdev:/dev/input/event0\n'
             'idle = 5s\nlayout = fr\n')
-    with Bus() as bus:
-        bridge = Bridge(conf)
-        bridge.start(env=bus.environment())
-        try:
-            with subscribed(bridge) as till:
-                bus.plug('input/event0', serial='HW1', layout='fr')
-                wait_state(till, 'counter', 'ready')
-                ctl, path = Ctl(bridge.path), os.path.join(bridge.folder, 'wedge.jsonl')
-                recording = Capture(ctl, 'counter', path)
-                bus.scan('input/event0', 'TBC-1')
-                assert till.event('scan')['code'] == 'TBC-1'
-                bus.scan('input/event0', CARD)
-                assert till.event('card')['error'] == 'payment_card_refused'
-                bus.scan('input/event0', CARD)
-                bus.scan('input/event0', 'TBC-2')
-                assert till.event('scan')['code'] == 'TBC-2'
-                recording.end(signal.SIGINT)
-                said = ctl.json('replay', path)
-                codes = [line['code'] for line in said if 'code' in line]
-                assert codes in (['TBC-1', 'TBC-2'], ['TBC-1']), said
-                kept = b''.join(bytes.fromhex(line['hex']) for line in lines_of(path)[1:])
-                # KEY_4 and KEY_1 of the upper row, pressed
-                assert kept.count(struct.pack('<HHi', 1, 5, 1)) == 0, 'a digit of the card'
-                assert kept.count(struct.pack('<HHi', 1, 2, 1)) == 1, 'other digits than of TBC-1'
-                assert any('refused' in line for line in said), said
-            bridge.stop()
-        finally:
-            bridge.remove()
+    with Bus() as bus, on_bus(bus, conf) as (bridge, till):
+        bus.plug('input/event0', serial='HW1', layout='fr')
+        wait_state(till, 'counter', 'ready')
+        ctl, path = Ctl(bridge.path), os.path.join(bridge.folder, 'wedge.jsonl')
+        recording = Capture(ctl, 'counter', path)
+        bus.scan('input/event0', 'TBC-1')
+        assert till.event('scan')['code'] == 'TBC-1'
+        bus.scan('input/event0', CARD)
+        assert till.event('card')['error'] == 'payment_card_refused'
+        bus.scan('input/event0', CARD)
+        bus.scan('input/event0', 'TBC-2')
+        assert till.event('scan')['code'] == 'TBC-2'
+        recording.end(signal.SIGINT)
+        said = ctl.json('replay', path)
+        codes = [line['code'] for line in said if 'code' in line]
+        assert codes in (['TBC-1', 'TBC-2'], ['TBC-1']), said
+        kept = b''.join(bytes.fromhex(line['hex']) for line in lines_of(path)[1:])
+        # KEY_4 and KEY_1 of the upper row, pressed
+        assert kept.count(struct.pack('<HHi', 1, 5, 1)) == 0, 'a digit of the card'
+        assert kept.count(struct.pack('<HHi', 1, 2, 1)) == 1, 'other digits than of TBC-1'
+        assert any('refused' in line for line in said), said
 
 
 def a_printer_is_recorded_both_ways():

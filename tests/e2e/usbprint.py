@@ -5,13 +5,14 @@ language, driven through libusb or the kernel's node. What a document looks like
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(__file__))
-from bridge import BUILD, ROOT, Bridge, program
-from bus import Bus
+from bridge import Bridge, program
+from bus import Rig
 from paper import Paper, configuration
 from tap import Tap
 
@@ -22,41 +23,22 @@ NAME = 'printer-escpos-PR1'
 LINES = 40
 
 
-class Shop:
+class Shop(Rig):
     """A bus with one printer behind usbfs, a daemon on it and a till that hears of everything."""
 
     def __init__(self, conf='', wraps=True, plugged=True, **keys):
-        self.bus = Bus()
         self.folder = tempfile.mkdtemp(prefix='tillbridge-paper-')
         self.out = os.path.join(self.folder, 'out')
         self.keys = dict({'serial': 'PR1', 'port': '1-3', 'vid': '1234', 'pid': '5678',
                           'device_id': ESCPOS, 'out': self.out}, **keys)
-        if plugged:
-            self.plug()
-        self.bridge = Bridge(conf)
-        env = self.bus.environment()
-        if wraps:
-            env['LD_PRELOAD'] += ' ' + os.path.join(BUILD, 'hw', 'sim', 'usbfs-seek.so')
-        data = tempfile.mkdtemp(prefix='tillbridge-data-', dir=self.bridge.folder)
-        os.symlink(os.path.join(ROOT, 'hw', 'devices'), os.path.join(data, 'devices'))
-        self.bridge.start(env=dict(env, TILLBRIDGE_DATA_DIR=data))
-        self.till = self.bridge.connect()
-        self.till.call('events.subscribe', {'kinds': ['device', 'job', 'printer']})
+        super().__init__(conf, kinds=['device', 'job', 'printer'], wraps=wraps,
+                         plug=[('usbprinter0', self.keys)] if plugged else [])
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        self.till.close()
+    def __exit__(self, *error):
         try:
-            if self.bridge.process:
-                self.bridge.stop(quietly=kind is not None)
+            super().__exit__(*error)
         finally:
-            if kind:
-                print('# ' + self.bridge.log().replace('\n', '\n# '))
-            self.bridge.remove()
-            self.bus.__exit__()
-            subprocess.run(['rm', '-rf', self.folder], check=True)
+            shutil.rmtree(self.folder)
 
     def plug(self, **keys):
         self.bus.plug('usbprinter0', **dict(self.keys, **keys))
