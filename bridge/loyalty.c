@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/log.h"
+#include "base/why.h"
 #include "bridge/conf.h"
 #include "bridge/modules.h"
 #include "bridge/offline.h"
@@ -69,17 +70,6 @@ bool
 tb_loyalty_is_local(const struct tb_loyalty *loyalty)
 {
 	return loyalty->connector->flags & TB_CONNECTOR_LOCAL;
-}
-
-static int TB_PRINTF(3, 4) refuse(int error, char **ret_why, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	if (vasprintf(ret_why, format, args) < 0)
-		*ret_why = NULL;
-	va_end(args);
-	return error;
 }
 
 /* ---- calls ---- */
@@ -458,7 +448,7 @@ open_module(struct tb_loyalty *loyalty, char **ret_why)
 	if (r < 0)
 		return r;
 	if (loyalty->connector->abi != TB_CONNECTOR_ABI)
-		return refuse(-ELIBBAD, ret_why,
+		return tb_why(-ELIBBAD, ret_why,
 			"connector %s is not of this version: install all from one package", name);
 	return 0;
 }

@@ -4,20 +4,9 @@
 #include "bridge/modules.h"
 
 #include <dlfcn.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-static int TB_PRINTF(3, 4) refuse(int error, char **ret_why, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	if (vasprintf(ret_why, format, args) < 0)
-		*ret_why = NULL;
-	va_end(args);
-	return error;
-}
+#include "base/why.h"
 
 /* Installed modules lie side by side, those of a build tree each in its room's folder. */
 static int
@@ -40,7 +29,7 @@ find(const char *name, char **ret, char **ret_why)
 			return 0;
 		}
 	}
-	return refuse(-ENOENT, ret_why,
+	return tb_why(-ENOENT, ret_why,
 		"%s: there is no module for it in %s: install the package that has it", name, dir);
 }
 
@@ -57,12 +46,12 @@ tb_module_open(const char *name, const char *symbol, void **ret_handle, const vo
 		return r;
 	handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!handle)
-		return refuse(-ELIBBAD, ret_why,
+		return tb_why(-ELIBBAD, ret_why,
 			"%s does not load (%s): install all from one package", name, dlerror());
 	found = dlsym(handle, symbol);
 	if (!found) {
 		dlclose(handle);
-		return refuse(-ELIBBAD, ret_why,
+		return tb_why(-ELIBBAD, ret_why,
 			"%s is no module of this version: install all from one package", path);
 	}
 	*ret_handle = handle;

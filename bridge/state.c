@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "base/why.h"
 
 /*
  * Numbered migrations, forward only: step n brings a file of version n to n + 1. Parts make their
@@ -290,18 +291,6 @@ at_turn_end(void *userdata)
 	(void)tb_state_flush(userdata);
 }
 
-/* A sentence for ret_why; the result is the error, so that callers can return it. */
-static int TB_PRINTF(3, 4) refuse(int error, char **ret_why, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	if (ret_why && vasprintf(ret_why, format, args) < 0)
-		*ret_why = NULL;
-	va_end(args);
-	return error;
-}
-
 /* A log without its file: SQLite would throw it away, and with it what waits to be delivered. */
 static bool
 is_lost(const char *path)
@@ -328,7 +317,7 @@ claim_file(const char *path, int *ret_fd, bool *ret_new, char **ret_why)
 	struct stat st;
 
 	if (is_lost(path))
-		return refuse(-EUCLEAN, ret_why,
+		return tb_why(-EUCLEAN, ret_why,
 			"%s is damaged (there is nothing in it, and its log is there) and was left "
 			"as it is: put a copy back, or move its -wal and -shm away to start "
 			"without "
@@ -336,21 +325,21 @@ claim_file(const char *path, int *ret_fd, bool *ret_new, char **ret_why)
 			path);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return refuse(-errno, ret_why,
+		return tb_why(-errno, ret_why,
 			"%s cannot be opened (%m): the state directory must exist and be writable "
 			"by the user the bridge runs as",
 			path);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return refuse(-EBUSY, ret_why,
+		return tb_why(-EBUSY, ret_why,
 			"%s is in use by another tillbridged: stop that one, or give this one "
 			"a state directory of its own",
 			path);
 	if (fstat(fd, &st) < 0)
-		return refuse(-errno, ret_why, "%s cannot be read: %m", path);
+		return tb_why(-errno, ret_why, "%s cannot be read: %m", path);
 	if (!S_ISREG(st.st_mode))
-		return refuse(-EINVAL, ret_why, "%s is not a file: move it away", path);
+		return tb_why(-EINVAL, ret_why, "%s is not a file: move it away", path);
 	if ((st.st_mode & 077) && fchmod(fd, st.st_mode & 0700) < 0)
-		return refuse(-errno, ret_why,
+		return tb_why(-errno, ret_why,
 			"%s can be read by others, and that cannot be changed: %m", path);
 	*ret_new = st.st_size == 0;
 	*ret_fd = TAKE_FD(fd);
@@ -459,7 +448,7 @@ open_db(struct tb_state *state, const char *path, char **ret_why)
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	rc = sqlite3_open_v2(path, &state->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc != SQLITE_OK)
-		return refuse(tb_sqlite_errno(rc), ret_why, "%s cannot be opened: %s", path,
+		return tb_why(tb_sqlite_errno(rc), ret_why, "%s cannot be opened: %s", path,
 			sqlite3_errstr(rc));
 	(void)sqlite3_db_config(state->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, 256, 64);
 	(void)sqlite3_busy_timeout(state->db, 1000);
@@ -469,12 +458,12 @@ open_db(struct tb_state *state, const char *path, char **ret_why)
 	if (r == 0 && version <= STATE_VERSION)
 		r = check_whole(state);
 	if (r == -EUCLEAN || version < 0)
-		return refuse(-EUCLEAN, ret_why,
+		return tb_why(-EUCLEAN, ret_why,
 			"%s is damaged and was left as it is: put a copy back, or move it away "
 			"(with its -wal and -shm) to start without the jobs and events in it",
 			path);
 	if (version > STATE_VERSION)
-		return refuse(-EPROTONOSUPPORT, ret_why,
+		return tb_why(-EPROTONOSUPPORT, ret_why,
 			"%s was written by a newer tillbridged (version %d, this one knows %d): "
 			"install that one again, or move the file away",
 			path, version, STATE_VERSION);
@@ -483,7 +472,7 @@ open_db(struct tb_state *state, const char *path, char **ret_why)
 	if (r == 0)
 		r = migrate(state, version);
 	if (r < 0)
-		return refuse(r, ret_why,
+		return tb_why(r, ret_why,
 			"%s cannot be used: %s; look for room on its disk, its "
 			"mode and who owns it",
 			path, strerror(-r));

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include "base/log.h"
+#include "base/why.h"
 #include "bridge/bridge.h"
 
 #define PEM_MAX ((size_t)1 << 20)
@@ -282,17 +283,6 @@ tb_http_refuse(struct exchange *x, const char *word)
 
 /* ---- start and stop ---- */
 
-static int TB_PRINTF(3, 4) refuse(int error, char **ret_why, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	if (vasprintf(ret_why, format, args) < 0)
-		*ret_why = NULL;
-	va_end(args);
-	return error;
-}
-
 static int
 read_pem(const char *path, bool secret, char **ret, char **ret_why)
 {
@@ -302,9 +292,9 @@ read_pem(const char *path, bool secret, char **ret, char **ret_why)
 	ssize_t n = 1;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return refuse(-errno, ret_why, "[http] %s: %s", path, strerror(errno));
+		return tb_why(-errno, ret_why, "[http] %s: %s", path, strerror(errno));
 	if (secret && (st.st_mode & 007))
-		return refuse(-EPERM, ret_why,
+		return tb_why(-EPERM, ret_why,
 			"[http] key %s can be read by everybody: chmod 600 it", path);
 	while (n > 0 && tb_buf_reserve(&buf, 4096) == 0) {
 		n = read(fd, buf.data + buf.len, 4096);
@@ -312,7 +302,7 @@ read_pem(const char *path, bool secret, char **ret, char **ret_why)
 			buf.len += (size_t)n;
 	}
 	if (n < 0 || tb_buf_error(&buf))
-		return refuse(-EIO, ret_why, "[http] %s cannot be read as PEM", path);
+		return tb_why(-EIO, ret_why, "[http] %s cannot be read as PEM", path);
 	if (buf.data)
 		buf.data[buf.len] = '\0';
 	*ret = tb_buf_take(&buf);
@@ -339,7 +329,7 @@ read_address(const struct tb_http_host *host, struct sockaddr_storage *ret, bool
 		*ret_loopback = IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
 		return 0;
 	}
-	return refuse(-EINVAL, ret_why,
+	return tb_why(-EINVAL, ret_why,
 		"[http] listen = %s: a numeric address is meant, as 127.0.0.1", host->address);
 }
 
@@ -365,7 +355,7 @@ start_daemon(struct tb_http_state *state, const struct sockaddr_storage *address
 		MHD_OPTION_NOTIFY_COMPLETED, tb_http_completed, state, MHD_OPTION_NOTIFY_CONNECTION,
 		on_connection, state, MHD_OPTION_ARRAY, state->key ? tls : none, MHD_OPTION_END);
 	if (!state->daemon)
-		return refuse(-EADDRINUSE, ret_why,
+		return tb_why(-EADDRINUSE, ret_why,
 			"[http] cannot listen on %s port %u: is the port taken, and do certificate "
 			"and key belong together?",
 			state->host->address, state->host->port);
@@ -430,9 +420,9 @@ prepare(struct tb_http_state *state, struct sockaddr_storage *address, char **re
 	if (r < 0)
 		return r;
 	if (!host->certificate != !host->key)
-		return refuse(-EINVAL, ret_why, "[http] certificate and key go together");
+		return tb_why(-EINVAL, ret_why, "[http] certificate and key go together");
 	if (!host->key && !loopback)
-		return refuse(-EINVAL, ret_why,
+		return tb_why(-EINVAL, ret_why,
 			"[http] listen = %s: without certificate and key only a loopback address "
 			"is allowed",
 			host->address);

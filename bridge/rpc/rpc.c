@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include "base/log.h"
+#include "base/why.h"
 #include "bridge/conf.h"
 #include "bridge/rpc/access.h"
 #include "bridge/rpc/client.h"
@@ -212,17 +213,6 @@ on_linger(void *userdata)
 
 /* ---- the socket file ---- */
 
-static int TB_PRINTF(3, 4) refuse(int error, char **ret_why, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	if (vasprintf(ret_why, format, args) < 0)
-		*ret_why = NULL;
-	va_end(args);
-	return error;
-}
-
 /* Removes a socket file that nobody serves; anything else stays where it is. */
 static int
 remove_stale(const struct sockaddr_un *address, char **ret_why)
@@ -231,23 +221,23 @@ remove_stale(const struct sockaddr_un *address, char **ret_why)
 	struct stat st;
 
 	if (lstat(address->sun_path, &st) < 0)
-		return errno == ENOENT ? 0 : refuse(-errno, ret_why, "%s: %m", address->sun_path);
+		return errno == ENOENT ? 0 : tb_why(-errno, ret_why, "%s: %m", address->sun_path);
 	if (!S_ISSOCK(st.st_mode))
-		return refuse(-EEXIST, ret_why,
+		return tb_why(-EEXIST, ret_why,
 			"%s is not a socket: move it away, it is not ours to remove",
 			address->sun_path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return refuse(-errno, ret_why, "no socket: %m");
+		return tb_why(-errno, ret_why, "no socket: %m");
 	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN)
-		return refuse(-EADDRINUSE, ret_why,
+		return tb_why(-EADDRINUSE, ret_why,
 			"%s is served by another tillbridged: stop it first, or give this one "
 			"directories of its own",
 			address->sun_path);
 	if (errno != ECONNREFUSED)
-		return refuse(-errno, ret_why, "%s: %m", address->sun_path);
+		return tb_why(-errno, ret_why, "%s: %m", address->sun_path);
 	if (unlink(address->sun_path) < 0)
-		return refuse(-errno, ret_why, "%s cannot be removed: %m", address->sun_path);
+		return tb_why(-errno, ret_why, "%s cannot be removed: %m", address->sun_path);
 	return 0;
 }
 
@@ -270,7 +260,7 @@ listen_at(const char *path, int *ret_fd, char **ret_why)
 	int r;
 
 	if (strlen(path) >= sizeof(address.sun_path))
-		return refuse(-ENAMETOOLONG, ret_why,
+		return tb_why(-ENAMETOOLONG, ret_why,
 			"%s is too long a path for a socket (%zu bytes at most)", path,
 			sizeof(address.sun_path) - 1);
 	memcpy(address.sun_path, path, strlen(path) + 1);
@@ -279,16 +269,16 @@ listen_at(const char *path, int *ret_fd, char **ret_why)
 		return r;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return refuse(-errno, ret_why, "no socket: %m");
+		return tb_why(-errno, ret_why, "no socket: %m");
 	/* Never wider than it shall be, not for a moment. */
 	mask = umask(0117);
 	r = bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
 	umask(mask);
 	if (r < 0)
-		return refuse(r, ret_why, "%s cannot be made: %s", path, strerror(-r));
+		return tb_why(r, ret_why, "%s cannot be made: %s", path, strerror(-r));
 	give_to_group(path);
 	if (listen(fd, SOMAXCONN) < 0)
-		return refuse(-errno, ret_why, "%s: %m", path);
+		return tb_why(-errno, ret_why, "%s: %m", path);
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
@@ -318,7 +308,7 @@ open_socket(struct tb_rpc *rpc, const char *path, char **ret_why)
 	int r = inherited(&rpc->listen_fd);
 
 	if (r < 0)
-		return refuse(r, ret_why, "the service manager's socket: %s", strerror(-r));
+		return tb_why(r, ret_why, "the service manager's socket: %s", strerror(-r));
 	if (r == 0) {
 		rpc->path = strdup(path);
 		if (!rpc->path)

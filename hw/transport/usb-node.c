@@ -9,11 +9,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/why.h"
 #include "hw/transport/tty.h"
 #include "hw/transport/usb.h"
 
@@ -83,17 +83,6 @@ find_port(const char *address, char port[static NAME_MAX + 1])
 	return found;
 }
 
-static int TB_PRINTF(3, 4) refuse(int error, char **ret_why, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	if (vasprintf(ret_why, format, args) < 0)
-		*ret_why = NULL;
-	va_end(args);
-	return error;
-}
-
 /* A node that cannot be wrapped is opened by libusb, from its own list. */
 static int
 open_listed(struct tb_usb_node *node, unsigned bus, unsigned device)
@@ -126,7 +115,7 @@ open_handle(struct tb_loop *loop, struct tb_usb_node *node, const char *port, ch
 	read_attribute(port, "devnum", text, sizeof(text));
 	device = strtoul(text, NULL, 10);
 	if (bus == 0 || bus > 999 || device == 0 || device > 127)
-		return refuse(-ENOENT, ret_why, "usb:@%s is not plugged in: plug it in", port);
+		return tb_why(-ENOENT, ret_why, "usb:@%s is not plugged in: plug it in", port);
 	snprintf(path, sizeof(path), "/dev/bus/usb/%03lu/%03lu", bus, device);
 	node->fd = open(path, O_RDWR | O_CLOEXEC);
 	if (node->fd < 0)
@@ -220,7 +209,7 @@ find_interface(struct tb_usb_node *node, const char *port, char **ret_why)
 			call->free_config_descriptor(config);
 	}
 	if (r < 0)
-		return refuse(
+		return tb_why(
 			-ENODEV, ret_why, "usb:@%s tells no configuration: plug it in again", port);
 	for (uint8_t i = 0; i < config->bNumInterfaces; i++) {
 		const struct libusb_interface *interface = &config->interface[i];
@@ -238,7 +227,7 @@ find_interface(struct tb_usb_node *node, const char *port, char **ret_why)
 	node->config_index = config_index(node, config->bConfigurationValue);
 	call->free_config_descriptor(config);
 	if (best == 0)
-		return refuse(-EINVAL, ret_why,
+		return tb_why(-EINVAL, ret_why,
 			"usb:@%s has no interface that takes a stream of bytes: it is no printer, "
 			"correct "
 			"the address",
@@ -256,7 +245,7 @@ tb_usb_node_open_device(
 
 	*ret_why = NULL;
 	if (!find_port(address, port))
-		return refuse(-ENOENT, ret_why, "usb:%s is not plugged in: plug it in", address);
+		return tb_why(-ENOENT, ret_why, "usb:%s is not plugged in: plug it in", address);
 	snprintf(node.port, sizeof(node.port), "%.60s", port);
 	r = open_handle(loop, &node, port, ret_why);
 	if (r < 0) {
@@ -289,7 +278,7 @@ tb_usb_node_take(struct tb_usb_node *node, const char *address, char **ret_why)
 	if (call->kernel_driver_active(node->handle, node->interface) == 1) {
 		r = call->detach_kernel_driver(node->handle, node->interface);
 		if (r < 0 && r != LIBUSB_ERROR_NOT_FOUND)
-			return refuse(tb_usb_errno(r), ret_why,
+			return tb_why(tb_usb_errno(r), ret_why,
 				"usb:%s: the kernel's driver does not give it away: plug it in "
 				"again",
 				address);
@@ -297,12 +286,12 @@ tb_usb_node_take(struct tb_usb_node *node, const char *address, char **ret_why)
 	}
 	r = call->claim_interface(node->handle, node->interface);
 	if (r == LIBUSB_ERROR_BUSY)
-		return refuse(-EBUSY, ret_why,
+		return tb_why(-EBUSY, ret_why,
 			"usb:%s is held by another program: end it, or keep it away from this "
 			"printer (CUPS: delete its queue)",
 			address);
 	if (r < 0)
-		return refuse(tb_usb_errno(r), ret_why,
+		return tb_why(tb_usb_errno(r), ret_why,
 			"usb:%s cannot be taken (%s): plug it in again", address,
 			strerror(-tb_usb_errno(r)));
 	node->claimed = true;
