@@ -328,7 +328,7 @@ finish_device(struct tb_conf *conf, struct device *device, struct tb_buf *proble
 	for (size_t i = 0; i < device->n_keys; i++)
 		check_device_key(driver, &device->keys[i], problems);
 	check_said_once(driver, device, problems);
-	return problems->len == before ? keep_device(conf, device, driver, address) : 0;
+	return address && problems->len == before ? keep_device(conf, device, driver, address) : 0;
 }
 
 static void

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bridge/loyalty.h"
 #include "bridge/state.h"
 
 #define PRUNE_PIECE 500
@@ -157,12 +158,6 @@ static const char *const words[TB_OUTBOX_STATES] = {
 	[TB_OUTBOX_UNKNOWN] = "unknown",
 };
 
-static const char *const methods[TB_OP_COUNT] = {
-#define X(name, method) [TB_OP_##name] = (method),
-	TB_OPS(X)
-#undef X
-};
-
 struct tb_outbox_journal {
 	struct tb_bridge *bridge;
 	int64_t last;
@@ -256,7 +251,7 @@ static enum tb_op
 op_from_method(const char *method)
 {
 	for (int i = 0; i < TB_OP_COUNT; i++)
-		if (strcmp(methods[i], method) == 0)
+		if (strcmp(tb_loyalty_op_name((enum tb_op)i), method) == 0)
 			return (enum tb_op)i;
 	return TB_OP_COUNT;
 }
@@ -348,7 +343,7 @@ tb_outbox_journal_add(struct tb_outbox_journal *journal, struct tb_outbox_row *r
 
 	row->since_us = now_us(journal);
 	sqlite3_bind_int64(stmt, 1, journal->last + 1);
-	tb_bind_text(stmt, 2, methods[row->op]);
+	tb_bind_text(stmt, 2, tb_loyalty_op_name(row->op));
 	tb_bind_text(stmt, 3, row->site);
 	tb_bind_text(stmt, 4, row->till);
 	for (size_t i = 0; i < ARRAY_SIZE(between); i++)

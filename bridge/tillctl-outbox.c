@@ -7,15 +7,18 @@
 
 #include "bridge/tillctl.h"
 
-static void
-say_items(const struct tillctl *ctl, const json_t *items)
+/* userdata: a bool, set when one of them waits because this till is not let in. */
+static int
+say_page(struct tillctl *ctl, const json_t *page, void *userdata)
 {
+	bool *barred = userdata;
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(items, i, item) {
+	json_array_foreach(json_object_get(page, "items"), i, item) {
 		const char *sale = tillctl_string(item, "sale");
 
+		*barred |= strcmp(tillctl_string(item, "last_error"), "not_permitted") == 0;
 		if (ctl->json)
 			tillctl_print_json(item);
 		else
@@ -27,44 +30,20 @@ say_items(const struct tillctl *ctl, const json_t *items)
 				tillctl_number(item, "tries") == 1 ? "try" : "tries",
 				tillctl_string(item, "last_error"));
 	}
-}
-
-/* Whether one of them waits because this till is not let in. */
-static bool
-any_barred(const json_t *items)
-{
-	const json_t *item;
-	size_t i;
-
-	json_array_foreach(items, i, item)
-		if (strcmp(tillctl_string(item, "last_error"), "not_permitted") == 0)
-			return true;
-	return false;
+	return TILLCTL_DONE;
 }
 
 static int
 list(struct tillctl *ctl)
 {
-	_cleanup_json_ json_t *cursor = NULL;
 	bool barred = false;
+	int r = tillctl_ask_pages(ctl, tillctl_ask, "outbox.list", NULL, say_page, &barred);
 
-	do {
-		_cleanup_json_ json_t *result = NULL;
-		json_t *params = cursor ? json_pack("{s:O}", "cursor", cursor) : NULL;
-		int r = tillctl_ask(ctl, "outbox.list", params, &result);
-
-		if (r != TILLCTL_DONE)
-			return r;
-		say_items(ctl, json_object_get(result, "items"));
-		json_decref(cursor);
-		cursor = json_incref(json_object_get(result, "cursor"));
-		barred |= any_barred(json_object_get(result, "items"));
-	} while (cursor);
 	if (barred && !ctl->json)
 		tillctl_say(
 			"not_permitted: the server does not let this till in; pair it again: "
 			"tillctl pair TILL on the server, and its token into token_file here\n");
-	return TILLCTL_DONE;
+	return r;
 }
 
 static int

@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include "base/base64.h"
 #include "base/jsonw.h"
 #include "bridge/devices.h"
 #include "bridge/printing-parts.h"
@@ -172,48 +173,6 @@ tb_method_drawer_open(struct tb_request *request)
 	json_decref(document);
 }
 
-static int
-base64_digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* RFC 4648, section 4, to the letter: padded, nothing between, no stray bits. -EINVAL. */
-static int
-base64_decode(const char *text, size_t len, uint8_t **ret, size_t *ret_len)
-{
-	_cleanup_free_ uint8_t *bytes = NULL;
-	uint32_t bits = 0;
-	size_t n = 0, pad;
-
-	if (len == 0 || len % 4 != 0)
-		return -EINVAL;
-	pad = text[len - 1] != '=' ? 0 : text[len - 2] != '=' ? 1 : 2;
-	bytes = malloc(len / 4 * 3 + 1);
-	if (!bytes)
-		return -ENOMEM;
-	for (size_t i = 0; i < len - pad; i++) {
-		int digit = base64_digit(text[i]);
-
-		if (digit < 0)
-			return -EINVAL;
-		bits = bits << 6 | (uint32_t)digit;
-		if (i % 4 != 0)
-			bytes[n++] = (uint8_t)(bits >> (6 - i % 4 * 2));
-	}
-	if ((pad == 1 && (bits & 3)) || (pad == 2 && (bits & 15)))
-		return -EINVAL;
-	*ret = TAKE_PTR(bytes);
-	*ret_len = n;
-	return 0;
-}
-
 void
 tb_method_print_raw(struct tb_request *request)
 {
@@ -227,8 +186,8 @@ tb_method_print_raw(struct tb_request *request)
 
 	if (tb_print_key_begin(printing, request, "print.raw", &key) != 0)
 		return;
-	r = base64_decode(json_string_value(data), json_string_length(data), &bytes, &order.len);
-	if (r == -EINVAL) {
+	r = tb_base64_decode(json_string_value(data), json_string_length(data), &bytes, &order.len);
+	if (r == -EINVAL || (r == 0 && order.len == 0)) {
 		tb_request_fail_at(request, "/data", "invalid");
 		return;
 	}
