@@ -19,7 +19,7 @@ import time
 sys.path.insert(0, os.path.dirname(__file__))
 from bridge import PATIENCE, Gone, Refused
 from hubs import Hub, Till
-from kills import Killed, PROGRAM, basket, history, look_at_papers, wait_for_prints
+from kills import Killed, PROGRAM, basket, halves, history, look_at_papers, wait_for_prints
 from line import Line
 from net import BAD_LINE, wait_delivered
 from paper import Paper, configuration
@@ -350,7 +350,9 @@ def main():
         if len(found) < 2:
             continue
         for i, at in enumerate(chosen(options, found[0])):
-            tap.run(f'the {who} ended at call {at} of {found[0]}', with_story, killed, who, at, i % 2 == 1)
+            for half in halves(options, i):
+                tap.run(f'the {who} ended at call {at} of {found[0]}' + ', half of it done' * half, with_story,
+                        killed, who, at, half)
         for i, at in enumerate(chosen(options, found[1])):
             error = (errno.ENOSPC, errno.EIO)[i % 2]
             tap.run(f'{errno.errorcode[error]} of the {who} from call {at} of {found[1]}', with_story, failed,

@@ -16,7 +16,7 @@ import sys
 sys.path.insert(0, os.path.dirname(__file__))
 from bridge import PATIENCE, Gone
 from hubs import Hub, Till
-from kills import Killed, say
+from kills import Killed, halves, say
 from line import Line
 from net import DAY, POINTS, open_shop, passages, wait_delivered
 from tap import Tap
@@ -176,7 +176,9 @@ def main():
     tap.run('the same, reads counted', lambda: found.append(with_story(undisturbed, errno.EIO, True)))
     if len(found) == 3:
         for i, at in enumerate(chosen(options, found[0])):
-            tap.run(f'ended at call {at} of {found[0]}', with_story, killed, at, i % 2 == 1)
+            for half in halves(options, i):
+                tap.run(f'ended at call {at} of {found[0]}' + ', half of it done' * half, with_story, killed, at,
+                        half)
         for i, at in enumerate(chosen(options, found[1])):
             error = (errno.ENOSPC, errno.EIO)[i % 2]
             tap.run(f'{errno.errorcode[error]} from call {at} of {found[1]}', with_story, failed, at, error,

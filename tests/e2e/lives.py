@@ -329,6 +329,25 @@ def emptied_databases():
             bridge.verify()
 
 
+def half_a_first_page():
+    """The power went while a file was made: nothing was ever in it, and it is made again."""
+    for name in ('ledger.db', 'state.db'):
+        bridge = Bridge()
+        path = os.path.join(bridge.state, name)
+        db = sqlite3.connect(path)
+        db.execute('PRAGMA journal_mode = WAL')
+        db.close()
+        os.truncate(path, 2048)
+        with bridge:
+            with bridge.connect() as till:
+                till.call('passage.post', sale(1))
+            bridge.stop(signal.SIGKILL)
+            bridge.start()
+            with bridge.connect() as till:
+                assert till.call('passage.show', {'sale': 'S1', 'business_day': '2025-05-06'})
+            bridge.verify()
+
+
 def newer_databases():
     with Bridge() as bridge:
         bridge.stop()
@@ -468,7 +487,8 @@ def main():
     for test in (no_configuration_at_all, ends_on_sigterm, sigpipe_is_ignored, numbers_survive,
                  numbers_survive_a_kill, sales_survive_a_kill, a_scan_nobody_heard, socket_activation,
                  an_old_socket_file, wrong_configurations, right_configurations,
-                 does_not_start_when_wrong, damaged_databases, emptied_databases, newer_databases, full_disk,
+                 does_not_start_when_wrong, damaged_databases, emptied_databases, half_a_first_page,
+                 newer_databases, full_disk,
                  state_directory_not_ours, open_api, watchdog):
         tap.run(test.__name__.replace('_', ' '), test)
     tap.done()

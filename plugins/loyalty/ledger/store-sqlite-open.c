@@ -79,9 +79,10 @@ has_log(const char *path)
 	return stat(log, &st) == 0 && st.st_size > 0;
 }
 
-/* Looks at the first page with our own eyes, so that what is refused here was never opened. */
+/* Looks at the first page with our own eyes, so that what is refused here was never opened.
+ * ret_unborn: it broke off while it was made, and nothing was ever in it. */
 static int
-check_header(const char *path, int fd, off_t size, char **ret_why)
+check_header(const char *path, int fd, off_t size, bool *ret_unborn, char **ret_why)
 {
 	uint8_t h[HEADER];
 	uint32_t page;
@@ -100,7 +101,8 @@ check_header(const char *path, int fd, off_t size, char **ret_why)
 		return refuse_newer(path, big32(h + 60), ret_why);
 	page = (uint32_t)h[16] << 8 | h[17];
 	page = page == 1 ? 65536 : page;
-	if ((off_t)big32(h + 28) * page > size && !has_log(path))
+	*ret_unborn = size < page && big32(h + 28) <= 1 && big32(h + 60) == 0 && !has_log(path);
+	if (!*ret_unborn && (off_t)big32(h + 28) * page > size && !has_log(path))
 		return refuse_damaged(path, "its end is missing", ret_why);
 	return 0;
 }
@@ -135,10 +137,12 @@ look_at_file(const char *path, bool *ret_new, char **ret_why)
 		return refuse(ret_why, -EPROTO, "%s is no file. Move it away.", path);
 	*ret_new = st.st_size == 0;
 	if (st.st_size > 0) {
-		int r = check_header(path, fd, st.st_size, ret_why);
+		int r = check_header(path, fd, st.st_size, ret_new, ret_why);
 
 		if (r < 0)
 			return r;
+		if (*ret_new && ftruncate(fd, 0) < 0)
+			return -errno;
 	}
 	if ((st.st_mode & 0777) != 0600 && fchmod(fd, 0600) < 0)
 		return refuse(
