@@ -196,7 +196,7 @@ exchanged(const struct tb_exchange_end *end, void *userdata)
 	struct hub_call *hc = userdata;
 	struct tb_connector_state *state = hc->state;
 	struct tb_call call = hc->call;
-	bool writes = call.key != NULL;
+	bool writes = call.key != NULL, unsent = end->unsent && !hc->again;
 	enum tb_error error;
 	char why[64];
 
@@ -211,7 +211,7 @@ exchanged(const struct tb_exchange_end *end, void *userdata)
 	}
 	snprintf(why, sizeof(why), "status %ld without an answer", end->status);
 	tell_link(state, false, end->status ? why : end->why);
-	call.done(&(struct tb_answer){.error = TB_ERROR_SERVER_UNREACHABLE, .unsent = end->unsent},
+	call.done(&(struct tb_answer){.error = TB_ERROR_SERVER_UNREACHABLE, .unsent = unsent},
 		call.userdata);
 }
 
