@@ -296,6 +296,16 @@ def held_ledger():
             assert till.call('gift_card.create', {'key': 'g', 'amount': 1000})['balance'] == 1000
 
 
+def wait_for_program(bridge, till):
+    """The till asks for it by itself, and says nothing of it."""
+    known = 0
+    while not known:
+        till.call('bridge.status')
+        db = sqlite3.connect(f'file:{bridge.state}/state.db?mode=ro', uri=True, timeout=PATIENCE)
+        known = db.execute('SELECT count(*) FROM offline_program_seen').fetchone()[0]
+        db.close()
+
+
 def nobody_knows():
     """The hub has done it, and the answer is lost with the line: the till is told to ask again, not that it was
     refused, until somebody knows."""
@@ -309,9 +319,11 @@ def nobody_knows():
             card = manager.call('gift_card.create', {'key': 'g', 'amount': 1000})['number']
             till.call('events.subscribe', {'kinds': ['link']})
             till.call('customer.lookup', {'id': customers[0]})
-            calls = (('reward.deduct', {'key': 'd', 'sale': 'S1', 'customer': customers[0], 'uses': [{'reward': 'euro'}],
-                                        'basket': {'lines': [{'no': 1, 'article': {'code': 'A'}, 'quantity': 1000,
-                                                              'unit_price': 900, 'total': 900}], 'total': 900}}),
+            wait_for_program(bridge, till)
+            ticket = {'total': 900, 'lines': [{'no': 1, 'article': {'code': 'A'}, 'quantity': 1000,
+                                               'unit_price': 900, 'total': 900}]}
+            calls = (('reward.deduct', {'key': 'd', 'sale': 'S1', 'customer': customers[0], 'basket': ticket,
+                                        'uses': [{'reward': 'euro'}]}),
                      ('gift_card.reload', {'key': 'r', 'number': card, 'amount': 500}))
             for method, params in calls:
                 # what the bridge asks by itself comes through, but for the sign of life
