@@ -126,6 +126,9 @@ int tb_step_apply(struct tb_bill *bill, struct tb_sheet *sheet, const struct tb_
 
 /* ---- reserve.c ---- */
 
+/* What the use is of: a coupon or a card by its own name, however the till spelt it. */
+const char *tb_use_name(const struct tb_use *use);
+
 struct tb_refusal {
 	enum tb_error error; /* TB_OK: none so far */
 	enum tb_reason reason;

@@ -286,9 +286,8 @@ check_exclusive(const struct tb_claim *claims, size_t n, struct tb_refusal *refu
 
 /* ---- the reservation ---- */
 
-/* What the use is of: a coupon or a card by its own name, however the till spelt it. */
-static const char *
-name_of(const struct tb_use *use)
+const char *
+tb_use_name(const struct tb_use *use)
 {
 	if (use->kind == TB_USE_COUPON && use->coupon)
 		return use->coupon->code;
@@ -301,7 +300,7 @@ static bool
 same_key(const struct tb_use *a, const struct tb_use *b)
 {
 	return a->kind == b->kind &&
-	       (a->kind == TB_USE_WALLET || strcmp(name_of(a), name_of(b)) == 0);
+	       (a->kind == TB_USE_WALLET || strcmp(tb_use_name(a), tb_use_name(b)) == 0);
 }
 
 static bool

@@ -510,7 +510,7 @@ tb_claim_compare(const void *a, const void *b)
 	if (d == 0)
 		d = (int)x->use->kind - (int)y->use->kind;
 	if (d == 0)
-		d = compare_text(x->use->code, y->use->code);
+		d = compare_text(tb_use_name(x->use), tb_use_name(y->use));
 	return d ? d : x->index < y->index ? -1 : 1;
 }
 
