@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "bridge/conf.h"
 #include "bridge/loyalty.h"
+#include "bridge/rpc/plain.h"
 #include "bridge/state.h"
 
 #define SCAN_PIECE 256         /* rows looked at in one turn */
@@ -416,6 +417,15 @@ tb_outbox_park(struct tb_outbox_entry *e)
 	tb_outbox_arm(outbox);
 }
 
+/* As they were written down. */
+static json_t *
+read_params(const char *text)
+{
+	json_t *params = tb_plain_object(text, strlen(text));
+
+	return params ? params : json_loads(text, 0, NULL);
+}
+
 /* False when there is nothing to send: it is gone, or cannot be read. */
 static bool
 load(struct tb_outbox *outbox, struct tb_outbox_entry *e)
@@ -430,8 +440,7 @@ load(struct tb_outbox *outbox, struct tb_outbox_entry *e)
 	if (r <= 0)
 		return false;
 	e->row = row;
-	e->params = row.params && row.state != TB_OUTBOX_REFUSED ? json_loads(row.params, 0, NULL)
-	                                                         : NULL;
+	e->params = row.params && row.state != TB_OUTBOX_REFUSED ? read_params(row.params) : NULL;
 	free(e->row.params);
 	e->row.params = NULL;
 	if (!e->params || row.op == TB_OP_COUNT)
@@ -523,21 +532,26 @@ on_pump(void *userdata)
 
 	if (outbox->stopping)
 		return;
-	if (outbox->n_done >= WRITE_PIECE ||
-		(outbox->n_done > 0 && outbox->done_since_us + WRITE_AFTER_US <= now_us(outbox) &&
-			outbox->write_again_us <= now_us(outbox)))
-		tb_outbox_write_done(outbox);
 	if (is_stuck(outbox) && outbox->look_again_us <= now_us(outbox)) {
 		outbox->cursor = 0;
 		outbox->scanned = false;
 	}
 	if (outbox->delivers) {
-		if (!outbox->scanned && has_quiet_lane(outbox))
+		bool may_go = has_quiet_lane(outbox);
+
+		if (may_go && !outbox->scanned && outbox->n_ready == 0)
 			scan(outbox);
 		send_due(outbox);
+		/* what follows is done while the server works */
+		if (may_go && !outbox->scanned)
+			scan(outbox);
 		load_ahead(outbox);
 		tb_outbox_prune(outbox);
 	}
+	if (outbox->n_done >= WRITE_PIECE ||
+		(outbox->n_done > 0 && outbox->done_since_us + WRITE_AFTER_US <= now_us(outbox) &&
+			outbox->write_again_us <= now_us(outbox)))
+		tb_outbox_write_done(outbox);
 	set_timer(outbox);
 }
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 #include "base/money.h"
-#include "plugins/loyalty/ledger/json.h"
+#include "plugins/loyalty/shapes/json.h"
 #include "plugins/loyalty/ledger/passages.h"
 
 struct amending {

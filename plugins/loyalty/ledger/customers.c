@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
-#include "plugins/loyalty/ledger/json.h"
+#include "plugins/loyalty/shapes/json.h"
 
 #define TOKEN_PREFIX "TB:"
 #define TOKEN_SYMBOLS 16

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
-#include "plugins/loyalty/ledger/json.h"
+#include "plugins/loyalty/shapes/json.h"
 #include "plugins/loyalty/ledger/records.h"
 #include "plugins/loyalty/ledger/words.h"
 

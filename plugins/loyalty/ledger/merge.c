@@ -8,7 +8,7 @@
 #include <string.h>
 #include "plugins/loyalty/ledger/customers.h"
 #include "plugins/loyalty/ledger/gone.h"
-#include "plugins/loyalty/ledger/json.h"
+#include "plugins/loyalty/shapes/json.h"
 #include "plugins/loyalty/ledger/keys.h"
 #include "plugins/loyalty/ledger/passages.h"
 #include "plugins/loyalty/ledger/reservations.h"

@@ -4,7 +4,7 @@
 #include "plugins/loyalty/ledger/passages.h"
 
 #include <string.h>
-#include "plugins/loyalty/ledger/json.h"
+#include "plugins/loyalty/shapes/json.h"
 
 void
 tb_passage_done(struct tb_passage *p)

@@ -8,7 +8,7 @@
 #include <string.h>
 #include "base/money.h"
 #include "plugins/loyalty/ledger/given.h"
-#include "plugins/loyalty/ledger/json.h"
+#include "plugins/loyalty/shapes/json.h"
 #include "plugins/loyalty/ledger/keys.h"
 #include "plugins/loyalty/ledger/passages.h"
 

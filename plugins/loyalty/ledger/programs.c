@@ -7,7 +7,7 @@
 #include <string.h>
 #include "plugins/loyalty/ledger/account.h"
 #include "plugins/loyalty/ledger/gone.h"
-#include "plugins/loyalty/ledger/json.h"
+#include "plugins/loyalty/shapes/json.h"
 
 #define PARSED_MAX 4 /* old versions kept parsed beside the current one */
 

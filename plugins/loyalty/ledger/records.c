@@ -5,7 +5,7 @@
 
 #include <string.h>
 #include "base/text.h"
-#include "plugins/loyalty/ledger/json.h"
+#include "plugins/loyalty/shapes/json.h"
 
 #define TEXT_MAX 256 /* characters of a name, a street, a town */
 

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/money.h"
-#include "plugins/loyalty/ledger/json.h"
+#include "plugins/loyalty/shapes/json.h"
 
 #define TOP_REWARDS 20
 

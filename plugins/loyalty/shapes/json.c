@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Writing parsed JSON back. The depth is that of what was read: 32. */
 
-#include "plugins/loyalty/ledger/json.h"
+#include "plugins/loyalty/shapes/json.h"
 
 #include <stdio.h>
 
