@@ -417,6 +417,32 @@ take_waiting(struct tb_ledger *l, struct tb_list *to)
 	l->n_waiting = 0;
 }
 
+/* Who only reads and stood behind a writing call does not wait for the lock with it. */
+static void
+read_meanwhile(struct tb_ledger *l)
+{
+	struct tb_list reading;
+	struct waiting *w, *tmp;
+
+	tb_list_init(&reading);
+	tb_list_for_each_safe(w, tmp, &l->waiting, node) {
+		if (tb_op_table[w->call.op].flags & TB_OP_WRITES)
+			continue;
+		tb_list_remove(&w->node);
+		tb_list_append(&reading, &w->node);
+		l->n_waiting--;
+	}
+	tb_list_for_each_safe(w, tmp, &reading, node) {
+		tb_list_remove(&w->node);
+		if (read_now(l, &w->call)) {
+			waiting_free(w);
+			continue;
+		}
+		tb_list_append(&l->waiting, &w->node);
+		l->n_waiting++;
+	}
+}
+
 /* Somebody else writes: calls wait for him, each until its deadline. */
 static void
 wait_for_lock(struct tb_ledger *l)
@@ -481,6 +507,7 @@ tb_turn_end(struct tb_ledger *l)
 	r = l->store->ops->begin(l->store);
 	l->locked = r == -EBUSY;
 	if (l->locked) {
+		read_meanwhile(l);
 		wait_for_lock(l);
 		return;
 	}
