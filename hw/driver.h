@@ -44,7 +44,7 @@ enum tb_job_state {
 	TB_JOB_CANCELLED,
 };
 
-/* The words of devices.md; static. */
+/* The words that a till is told; static. */
 const char *tb_device_state_word(enum tb_device_state state);
 const char *tb_printer_state_word(enum tb_printer_state state);
 const char *tb_job_state_word(enum tb_job_state state);
@@ -114,7 +114,7 @@ struct tb_setting {
 
 struct tb_device_config {
 	const char *name;    /* "counter" */
-	const char *address; /* "tty:/dev/…", "tcp:HOST:PORT", … as in devices.md */
+	const char *address; /* "tty:/dev/…", "tcp:HOST:PORT", …: hw/transport/ */
 	const struct tb_setting *settings;
 	size_t n_settings;
 	const char *syspath; /* where enumeration found it; NULL when it is only named by a path */

@@ -22,7 +22,7 @@ struct tb_scan {
 	uint8_t *raw; /* the code's bytes, only where they are not UTF-8 or hold a NUL; else NULL */
 	size_t raw_len;
 	char aim[4];           /* "]Q1", "" when the wire does not tell */
-	const char *symbology; /* the word of devices.md, NULL when unknown; static */
+	const char *symbology; /* "ean13", NULL when unknown; static: tb_symbology_word() */
 	struct tb_scan_field fields[TB_SCAN_FIELDS_MAX];
 	size_t n_fields; /* of a GS1 element string or Digital Link, else 0 */
 	char *field_values;
@@ -36,5 +36,5 @@ struct tb_scan {
 int tb_scan_init(struct tb_scan *scan, const uint8_t *bytes, size_t len, const char *symbology);
 void tb_scan_done(struct tb_scan *scan);
 
-/* The word as the house spells it, static, or NULL when it is no symbology of devices.md. */
+/* The word as the house spells it, static, or NULL when it is no symbology. */
 const char *tb_symbology_word(const char *word);

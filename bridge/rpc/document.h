@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The JSON of a document (api.md: `{width?, blocks[]}`) to struct tb_document, every fault with the
- * place it stands at. Whether a printer can print it is the driver's to say (tb_printer_ops.check).
+ * The JSON of a document (`{width?, blocks[]}`, shapes-document.c) to struct tb_document, every
+ * fault with the place it stands at. Whether a printer can print it is the driver's to say
+ * (tb_printer_ops.check).
  */
 #pragma once
 

@@ -13,7 +13,7 @@
 
 enum {
 	TB_METHOD_CHANGES = 1 << 0, /* something is different afterwards */
-	TB_METHOD_KEYED = 1 << 1,   /* takes key and operator; * in api.md */
+	TB_METHOD_KEYED = 1 << 1,   /* takes key and operator */
 	/* The key may be left out; members that are not known are taken out and warned of. */
 	TB_METHOD_TOLERANT = 1 << 2,
 	TB_METHOD_SOCKET = 1 << 3, /* belongs to a connection of the socket; not on HTTP */

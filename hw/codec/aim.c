@@ -62,7 +62,7 @@ tb_aim_symbology(const char aim[static 3], size_t code_len)
 const char *
 tb_symbology_word(const char *word)
 {
-	/* those of devices.md first, then what a camera or a till may name besides */
+	/* sorted; also what only a camera or a till can name */
 	static const char *const words[] = {"aztec", "codabar", "code128", "code39", "code93",
 		"datamatrix", "ean-addon", "ean13", "ean8", "gs1-128", "gs1-databar",
 		"gs1-databar-expanded", "gs1-databar-limited", "gs1-databar-omni",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is to be printed, before any printer is known: a list of blocks, as in api.md. It is built
- * in C (a coupon's template) or from JSON (bridge/rpc/document.c), and read by layout.c. It holds
+ * What is to be printed, before any printer is known: a list of blocks. It is built in C (a
+ * coupon's template) or from JSON (bridge/rpc/document.c), and read by layout.c. It holds
  * no bytes of a printer's language and no width in dots; whether it fits is told by
  * tb_printer_ops.check.
  */

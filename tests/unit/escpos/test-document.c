@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* JSON to documents: every shape of api.md, and each fault at its place. */
+/* JSON to documents: every shape of a block, and each fault at its place. */
 
 #include <setjmp.h>
 #include <stdarg.h>
