@@ -11,7 +11,7 @@
 #include "bridge/rpc/request.h"
 #include "plugins/loyalty/connector.h"
 
-#define TB_OUTBOX_LANES 4 /* entries under way at a time */
+#define TB_OUTBOX_LANES 8 /* entries under way at a time */
 
 /* delivers: whether the connector has a server to deliver to; keyed as in connector.h. Without a
  * server the table is kept and shown, and nothing is sent. 0 or negative errno. */

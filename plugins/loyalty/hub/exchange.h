@@ -10,7 +10,7 @@
 #include "base/loop.h"
 
 #define TB_EXCHANGE_BODY_MAX ((size_t)4 << 20) /* bytes of one answer */
-#define TB_EXCHANGE_CONNECTIONS 8
+#define TB_EXCHANGE_CONNECTIONS 12
 #define TB_EXCHANGE_TOKEN_MAX 512 /* bytes of a token, with its NUL */
 
 struct tb_exchanges;

@@ -109,7 +109,7 @@ test_down(void **state)
 static void
 test_told_before_it_went(void **state)
 {
-	struct tb_request tills[8] = {};
+	struct tb_request tills[2 * TB_OUTBOX_LANES] = {};
 	char sale[8];
 
 	for (unsigned i = 0; i < ARRAY_SIZE(tills); i++) {
