@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sending what waits: which entry may go, four at a time, one account's in their order, again and
+ * Sending what waits: which entry may go, a few at a time, one account's in their order, again and
  * again with growing pauses. What was answered is written down in pieces, since saying it twice is
  * safe where the server knows keys. It answers no till itself.
  */
@@ -23,11 +23,6 @@
 #define PAUSE_MAX_US 30000000
 #define SEND_MAX_US 30000000                   /* how long one attempt may take, at most */
 #define LOOK_AGAIN_US (UINT64_C(60) * 1000000) /* at rows that wait for a person */
-/* While tills ask the server, what waits is sent one at a time, with pauses of so many times what
- * the sending took: a till is not to feel that there is an outbox. */
-#define POLITE_FACTOR 30
-#define POLITE_MIN_US 10000
-#define POLITE_MAX_US 500000
 
 static uint64_t
 now_us(const struct tb_outbox *outbox)
@@ -443,8 +438,11 @@ load(struct tb_outbox *outbox, struct tb_outbox_entry *e)
 	e->params = row.params && row.state != TB_OUTBOX_REFUSED ? read_params(row.params) : NULL;
 	free(e->row.params);
 	e->row.params = NULL;
-	if (!e->params || row.op == TB_OP_COUNT)
+	if (!e->params || row.op == TB_OP_COUNT) {
+		/* or the next look would take it for one that can go */
+		tb_outbox_unload(e);
 		return false;
+	}
 	tb_outbox_name_reservation(outbox, e);
 	return true;
 }

@@ -141,13 +141,35 @@ load_before(struct tb_operation *op, struct tb_customer *c, const struct tb_coup
 		facts->before = tb_rows_int(rows, 0);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	facts->before = rule->n > 0 ? (facts->counted - 1) / rule->n : 0;
+	/* what he has been given is counted apart: a ledger may have had the rule before this count
+	 */
+	facts->before = rule->n > 0 ? (facts->counted - 1) / rule->n - facts->issued : 0;
+	facts->before = TB_MAX(facts->before, INT64_C(0));
 	c->flags |= TB_CUSTOMER_COUNTS;
 	r = tb_store_run(op->store,
 		"INSERT INTO reward_counts(customer, reward, taken, held, welcome)"
 		" VALUES(?1, ?2, ?3, 0, 0)",
 		V_INT(c->id), V_TEXT(name), V_INT(facts->before));
 	return r < 0 ? r : 0;
+}
+
+int
+tb_coupons_begin(struct tb_operation *op, struct tb_customer *c)
+{
+	const struct tb_program *program = tb_program_now(op->ledger)->program;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < program->n_coupons; i++) {
+		/* as at his next passage */
+		struct tb_coupon_facts facts = {.counted = c->counted + 1};
+
+		if (program->coupons[i].on != TB_COUPON_EVERY_N)
+			continue;
+		r = load_facts(op, c, program->coupons[i].id, &facts);
+		if (r >= 0)
+			r = load_before(op, c, &program->coupons[i], &facts);
+	}
+	return r;
 }
 
 static struct tb_coupon_facts

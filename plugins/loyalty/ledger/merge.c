@@ -6,6 +6,7 @@
  */
 
 #include <string.h>
+#include "plugins/loyalty/ledger/coupons.h"
 #include "plugins/loyalty/ledger/customers.h"
 #include "plugins/loyalty/ledger/gone.h"
 #include "plugins/loyalty/shapes/json.h"
@@ -202,6 +203,10 @@ tb_customer_merge(struct tb_operation *op)
 	_cleanup_(merging_done) struct merging m = {.op = op};
 	int r = load(&m);
 
+	if (r == 0)
+		r = tb_coupons_begin(op, &m.from);
+	if (r == 0)
+		r = tb_coupons_begin(op, &m.into);
 	if (r == 0)
 		r = move_accounts(&m);
 	if (r == 0)

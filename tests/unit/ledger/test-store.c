@@ -343,6 +343,53 @@ run(sqlite3 *db, const char *sql)
 		fail_msg("%s: %s", sql, why);
 }
 
+/* A ledger from before it was counted how often he had reached N when the rule came. */
+static void
+test_coupons_go_on_in_an_older_ledger(void **state)
+{
+	struct stage *s = *state;
+	const char *id;
+	char number[8];
+
+	program(s, "'rewards':[{'id':'r','kind':'amount','title':'r','value':100}],'coupons':["
+		   "{'id':'c','reward':'r','on':{'every_n_passages':3},'valid_days':10}]");
+	id = customer(s, "Anne");
+	for (int i = 1; i <= 12; i++) {
+		if (i == 8) {
+			sqlite3 *other = open_beside(s);
+
+			run(other, "DELETE FROM reward_counts");
+			sqlite3_close(other);
+		}
+		snprintf(number, sizeof(number), "S%d", i);
+		sale(s, number, id, NULL, 1000);
+		assert_int_equal(s->last.coupons, i % 3 == 0);
+	}
+}
+
+/* He came for long before there was the rule, and is merged into one whom it knows. */
+static void
+test_coupons_after_a_merge_are_not_all_at_once(void **state)
+{
+	struct stage *s = *state;
+	const char *known = customer(s, "Anne"), *old = customer(s, "Bert");
+	char number[8];
+
+	program(s, "'earning':{'per_passage':1}");
+	for (int i = 1; i <= 7; i++) {
+		snprintf(number, sizeof(number), "S%d", i);
+		sale(s, number, old, NULL, 1000);
+	}
+	program(s, "'rewards':[{'id':'r','kind':'amount','title':'r','value':100}],'coupons':["
+		   "{'id':'c','reward':'r','on':{'every_n_passages':3},'valid_days':10}]");
+	sale(s, "A1", known, NULL, 1000);
+	ok(s, "customer.merge", "{'key':'m','from':'%s','into':'%s'}", old, known);
+	sale(s, "A2", known, NULL, 1000);
+	assert_int_equal(s->last.coupons, 1);
+	sale(s, "A3", known, NULL, 1000);
+	assert_int_equal(s->last.coupons, 0);
+}
+
 static void
 test_a_locked_file_is_waited_for(void **state)
 {
@@ -725,6 +772,8 @@ main(void)
 		TEST(test_full_disk_fails_and_loses_nothing),
 		TEST(test_a_disk_that_fills_up),
 		TEST(test_a_program_of_a_lost_turn_is_forgotten),
+		TEST(test_coupons_go_on_in_an_older_ledger),
+		TEST(test_coupons_after_a_merge_are_not_all_at_once),
 		TEST(test_a_locked_file_is_waited_for),
 		TEST(test_the_file_is_ours_alone),
 		TEST(test_garbage_is_refused_and_left),
