@@ -78,6 +78,16 @@ class Subscribed(Till):
             except TimeoutError:
                 raise AssertionError(f'{name} is not {states}: {self.devices()}') from None
 
+    def wait_gone(self, name):
+        """Until a device of no section is not listed: its node goes first, then udev says so."""
+        end = time.monotonic() + PATIENCE
+        while name in self.devices():
+            assert time.monotonic() < end, f'{name} is still there: {self.devices()}'
+            try:
+                self.event('device', lambda p: p['device'] == name, 1)
+            except TimeoutError:
+                pass  # it was told before the list was asked
+
     def scan(self, device, code):
         """The next scan must be this one."""
         event = self.event('scan')
