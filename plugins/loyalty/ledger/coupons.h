@@ -31,8 +31,8 @@ int tb_coupons_issue_earned(struct tb_operation *op, struct tb_customer *c, int6
 	bool counted, struct tb_jsonw *w);
 /* The sale is undone: what it earned and nobody used is withdrawn. */
 /*
- * What he had of the rules by passages before they were there is settled, as his next passage would:
- * before two accounts become one, whose passages are then counted together.
+ * What he had of the rules by passages before they were there is settled, as his next passage
+ * would: before two accounts become one, whose passages are then counted together.
  */
 int tb_coupons_begin(struct tb_operation *op, struct tb_customer *c);
 int tb_coupons_revoke(struct tb_operation *op, int64_t passage);
