@@ -30,12 +30,12 @@ int tb_coupons_issue_dated(struct tb_operation *op, struct tb_customer *c);
 int tb_coupons_issue_earned(struct tb_operation *op, struct tb_customer *c, int64_t passage,
 	bool counted, struct tb_jsonw *w);
 /* The sale is undone: what it earned and nobody used is withdrawn. */
+int tb_coupons_revoke(struct tb_operation *op, int64_t passage);
 /*
  * What he had of the rules by passages before they were there is settled, as his next passage
  * would: before two accounts become one, whose passages are then counted together.
  */
 int tb_coupons_begin(struct tb_operation *op, struct tb_customer *c);
-int tb_coupons_revoke(struct tb_operation *op, int64_t passage);
 
 /* The member coupons of a look-up: what he could use now. */
 int tb_coupons_write(struct tb_operation *op, struct tb_jsonw *w, const struct tb_customer *c);
